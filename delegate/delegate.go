@@ -1,0 +1,119 @@
+// Package delegate says what a backend is: something that runs a segment of a
+// model. Each folder below it is one backend; package fallback is another, and
+// there is no second way to run anything.
+//
+// This package knows models (package graph) and nothing of plans or profiles.
+// It has no cgo; only the folders below may import "C".
+package delegate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"nanoflux/graph"
+)
+
+// Errors that callers test for with errors.Is.
+var (
+	// ErrUnavailable: the backend's library or device is not here.
+	ErrUnavailable = errors.New("backend not available")
+	// ErrUnsupported: the backend does not take this model or operator.
+	ErrUnsupported = errors.New("not supported by the backend")
+	// ErrInput: an input does not fit the segment (count, type, shape, size).
+	ErrInput = errors.New("input does not fit")
+	// ErrClosed: the executable was closed.
+	ErrClosed = errors.New("executable is closed")
+)
+
+// Backend runs segments of models. All methods may be called from any
+// goroutine at any time.
+type Backend interface {
+	// Name is the backend's kind: "fallback", "tflite", …
+	Name() string
+
+	// Probe looks for what the backend needs and says what it found. When it
+	// cannot run here, the error wraps ErrUnavailable and says what is
+	// missing and what to do. It may take a second; it never loads a model.
+	Probe(ctx context.Context) (Device, error)
+
+	// Supports says whether the backend takes operator op of subgraph sub
+	// when it stands in a segment: nil for yes, or why not. It looks at
+	// types, shapes, constants and options only, is cheap, and has no side
+	// effect. m has passed graph.Check.
+	Supports(m *graph.Model, sub, op int) *Refusal
+
+	// Compile makes a segment ready to run. The segment has one subgraph and
+	// no operator that Supports refuses; its buffers must stay valid until
+	// the executable is closed. Errors name the operator where they can.
+	Compile(ctx context.Context, segment *graph.Model) (Executable, error)
+}
+
+// Executable is a compiled segment.
+type Executable interface {
+	// Run computes outputs from inputs, in the order of the segment's
+	// subgraph inputs and outputs. Inputs are only read. A dimension whose
+	// ShapeSignature is -1 may have any size; other shapes and all types must
+	// be the segment's (ErrInput otherwise).
+	//
+	// outputs must have one element an output. Run sets Type and Shape, and
+	// writes into Data when its capacity suffices; otherwise it allocates.
+	// After an error the contents of outputs are unspecified.
+	//
+	// Run may be called from many goroutines; an implementation may run them
+	// one after another. It returns ctx.Err() soon after ctx ends (within
+	// one operator), and the executable can be run again after that.
+	Run(ctx context.Context, inputs, outputs []graph.Array) error
+
+	// Close frees what Compile took, after running calls have ended. Closing
+	// twice does nothing. Run after Close returns ErrClosed.
+	Close() error
+}
+
+// Device is what Probe found.
+type Device struct {
+	// Description for people: "Go kernels, linux/amd64, 2 threads".
+	Description string `json:"description"`
+	// Library is the path or name of the vendor library; empty if none.
+	Library string `json:"library,omitempty"`
+	// Version of the library or driver; empty if none.
+	Version string `json:"version,omitempty"`
+	// Features that decide what is supported, in a fixed order.
+	Features []string `json:"features,omitempty"`
+}
+
+// Reason is the kind of a refusal, for reports and tests.
+type Reason string
+
+// The reasons for which a backend, or the profile, does not run an operator.
+const (
+	ReasonOp           Reason = "op"           // the backend has no such operator
+	ReasonVersion      Reason = "version"      // the operator's version is too new
+	ReasonType         Reason = "type"         // an element type
+	ReasonRank         Reason = "rank"         // a number of dimensions
+	ReasonShape        Reason = "shape"        // a size, or sizes that do not go together
+	ReasonDynamic      Reason = "dynamic"      // a shape that is only known at run time
+	ReasonConstant     Reason = "constant"     // an input that must be constant is not, or the reverse
+	ReasonOption       Reason = "option"       // an operator option
+	ReasonQuantization Reason = "quantization" // scale, zero point or granularity
+	ReasonUnavailable  Reason = "unavailable"  // the backend is not on this device
+	ReasonRule         Reason = "rule"         // a rule of the profile sends it elsewhere
+)
+
+// Refusal says why a backend does not take an operator. It is an error that
+// wraps ErrUnsupported.
+type Refusal struct {
+	Reason Reason `json:"reason"`
+	// Detail is a short clause for people: "input 1 is INT16; takes FLOAT32, INT8".
+	Detail string `json:"detail"`
+}
+
+// Refuse makes a Refusal.
+func Refuse(reason Reason, format string, args ...any) *Refusal {
+	return &Refusal{Reason: reason, Detail: fmt.Sprintf(format, args...)}
+}
+
+func (r *Refusal) Error() string { return string(r.Reason) + ": " + r.Detail }
+
+// Unwrap makes errors.Is(r, ErrUnsupported) hold.
+func (r *Refusal) Unwrap() error { return ErrUnsupported }
