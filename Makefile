@@ -1,0 +1,47 @@
+# The commands of this project. `make demo` and `make test` need nothing set up
+# before; everything else they fetch goes into build/, which git ignores.
+
+ARCH := $(shell go env GOARCH)
+
+.PHONY: demo build build-tflite generate lint test test-go test-tflite test-fuzz test-arm64 cross clean
+
+## demo: three pictures from three prompts; needs Go and nothing else
+demo: build
+	@mkdir -p build/demo
+	@build/nanoflux generate "a red apple, 3d" -o build/demo/apple.png --quiet
+	@build/nanoflux generate "flat picture of a rocket on blue" -o build/demo/rocket.png --quiet
+	@build/nanoflux generate "a cat in 3d style" -o build/demo/cat.png --quiet
+	@echo "pictures:"
+	@ls -1 "$(CURDIR)"/build/demo/*.png
+
+## build: the pure-Go program, build/nanoflux
+build:
+	@mkdir -p build
+	@CGO_ENABLED=0 go build -trimpath -o build/nanoflux ./cmd/nanoflux
+
+## build-tflite: the program with TensorFlow Lite, build/nanoflux-tflite
+build-tflite: build/tflite/ready
+	@eval "$$(ci/env $(ARCH))" && go build -tags tflite -o build/nanoflux-tflite ./cmd/nanoflux
+
+build/tflite/ready: ci/setup
+	ci/setup tflite $(ARCH)
+	@touch $@
+
+## generate: remake every generated file
+generate:
+	go generate ./...
+
+## lint: gofmt, go vet, staticcheck, spelling
+lint:
+	ci/lint
+
+## test: everything, on a fresh Debian; sets up what it needs
+test:
+	ci/test
+
+## cross: the default build for every platform, without a C compiler
+cross:
+	ci/cross
+
+clean:
+	rm -rf build
