@@ -1,0 +1,125 @@
+// Package outfile writes result files so that a file is either whole or not
+// there: the bytes go to a new file beside it, which then takes its name.
+package outfile
+
+import (
+	"bufio"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Write calls write with a writer for the new contents of path. When write or
+// anything after it fails, path is as it was before. What exists and is not a
+// regular file (a device, a pipe) is written to directly.
+func Write(path string, write func(io.Writer) error) error {
+	path, direct, err := target(path)
+	if err != nil {
+		return explain(err)
+	}
+	if direct {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return explain(err)
+		}
+		return explain(fill(f, false, write))
+	}
+	f, err := beside(path)
+	if err != nil {
+		return explain(err)
+	}
+	err = fill(f, true, write)
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return explain(err)
+}
+
+// Check says whether Write could make path now, before long work begins. It
+// leaves no trace.
+func Check(path string) error {
+	path, direct, err := target(path)
+	if err != nil {
+		return explain(err)
+	}
+	if direct {
+		return nil
+	}
+	f, err := beside(path)
+	if err != nil {
+		return explain(err)
+	}
+	return explain(errors.Join(f.Close(), os.Remove(f.Name())))
+}
+
+// target follows links and says whether path must be written to directly.
+func target(path string) (resolved string, direct bool, err error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return path, false, nil
+	case err != nil:
+		return path, false, err
+	case info.IsDir():
+		return path, false, &fs.PathError{Op: "write", Path: path, Err: errors.New("it is a directory; give a file name")}
+	case !info.Mode().IsRegular():
+		return path, true, nil
+	}
+	// A link stays a link: what it points to is replaced.
+	resolved, err = filepath.EvalSymlinks(path)
+	return resolved, false, err
+}
+
+// beside makes a new file in path's directory, with the permissions that any
+// new file gets.
+func beside(path string) (*os.File, error) {
+	var suffix [6]byte
+	if _, err := rand.Read(suffix[:]); err != nil {
+		return nil, err
+	}
+	name := filepath.Join(filepath.Dir(path), ".nanoflux-"+hex.EncodeToString(suffix[:])+".part")
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) { // name the file that the caller knows
+		return nil, &fs.PathError{Op: "create", Path: path, Err: pathError.Err}
+	}
+	return f, err
+}
+
+// fill writes, flushes and closes f. It syncs a file that is about to be
+// renamed: otherwise a power cut could leave the name without the bytes.
+func fill(f *os.File, sync bool, write func(io.Writer) error) error {
+	w := bufio.NewWriterSize(f, 1<<16)
+	err := write(w)
+	if err == nil {
+		err = w.Flush()
+	}
+	if err == nil && sync {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// explain adds what to do to the errors that people meet.
+func explain(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("%w: free some space or write elsewhere", err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: write elsewhere or change the permissions", err)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: make the directory first", err)
+	}
+	return err
+}
