@@ -198,6 +198,13 @@ func (f *Fields) StringOr(key, otherwise string) string {
 	return v
 }
 
+// Strings reads a required list of strings.
+func (f *Fields) Strings(key string) []string {
+	var v []string
+	f.read(key, true, &v, "a list of strings")
+	return v
+}
+
 // Object reads a required object. Its errors are kept by the object itself:
 // the caller asks its Done too.
 func (f *Fields) Object(key string) *Fields {

@@ -59,7 +59,7 @@ func (n *Net) Linear(name string, x graph.T, w, bias []float32, act graph.Activa
 // multiplies by a weight after it; callers do so with Scaled, or fold the
 // weight into something else.
 func (n *Net) RMSNorm(x graph.T) graph.T {
-	return n.B.Mul(x, n.inverseRoot(x))
+	return n.B.Mul(x, n.InverseRoot(n.mean(n.B.Mul(x, x))))
 }
 
 // Scaled is x·weight with one weight for each channel.
@@ -74,12 +74,12 @@ func (n *Net) LayerNorm(x graph.T) graph.T {
 	return n.RMSNorm(centred)
 }
 
-// inverseRoot is rsqrt(mean(x²) + eps) over the last dimension, kept as size 1.
-func (n *Net) inverseRoot(x graph.T) graph.T {
-	square := n.B.Mul(x, x)
-	return n.B.Rsqrt(n.B.Add(n.mean(square), n.eps))
+// InverseRoot is rsqrt(x + eps).
+func (n *Net) InverseRoot(x graph.T) graph.T {
+	return n.B.Rsqrt(n.B.Add(x, n.eps))
 }
 
+// mean is over the last dimension, kept as size 1.
 func (n *Net) mean(x graph.T) graph.T {
 	return n.B.Mean(x, []int{len(n.B.Shape(x)) - 1}, true)
 }
