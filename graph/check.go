@@ -43,9 +43,8 @@ func Check(m *Model) error {
 
 type checker struct {
 	m *Model
-	// validStrings and validSparse hold constants that need a walk through
-	// their data, by buffer, so that a buffer is walked once however many
-	// tensors use it.
+	// validStrings has the number of strings by buffer, so that a buffer is
+	// walked through once however many tensors use it.
 	validStrings map[int]int
 }
 
@@ -138,8 +137,8 @@ func (c *checker) order(s int) error {
 		op := &g.Ops[o]
 		for i, t := range op.Inputs {
 			if t != NoTensor && from[t] == never {
-				return fmt.Errorf("%s: input %d, tensor %d %s, is not computed by any earlier operator; sort the operators in the order of the data",
-					c.m.OpLabel(s, o), i, t, quoted(g.Tensors[t].Name))
+				return fmt.Errorf("%s: input %d, tensor %d %s, %s",
+					c.m.OpLabel(s, o), i, t, quoted(g.Tensors[t].Name), missing(g, t))
 			}
 		}
 		for i, t := range op.Outputs {
@@ -163,6 +162,16 @@ func (c *checker) order(s int) error {
 		}
 	}
 	return nil
+}
+
+// missing says why a tensor has no value yet.
+func missing(g *Subgraph, t int) string {
+	for o := range g.Ops {
+		if slices.Contains(g.Ops[o].Outputs, t) {
+			return fmt.Sprintf("is only computed by op %d (%s); the operators must stand in the order of the data", o, opName(&g.Ops[o]))
+		}
+	}
+	return "has no data and nothing computes it"
 }
 
 func (c *checker) op(g *Subgraph, op *Op) error {
@@ -301,7 +310,7 @@ func (c *checker) tensor(g *Subgraph, t *Tensor) error {
 	if err := c.constant(t, n); err != nil {
 		return err
 	}
-	return checkQuantization(g, t)
+	return c.quantization(g, t)
 }
 
 func checkSignature(t *Tensor) error {

@@ -150,15 +150,15 @@ func widen[T int32 | uint16 | byte](values []T) []int64 {
 	return out
 }
 
-// checkQuantization checks that a tensor's quantization goes with its shape
-// and type.
-func checkQuantization(g *Subgraph, t *Tensor) error {
+// quantization checks that a tensor's quantization goes with its shape
+// and type. A scale of 0 is for constants only: a channel of zeros.
+func (c *checker) quantization(g *Subgraph, t *Tensor) error {
 	q := t.Quantization
 	if q == nil {
 		return nil
 	}
 	if q.Details != nil {
-		return checkDetails(g, q.Details)
+		return c.details(g, q.Details)
 	}
 	if len(q.Scale) == 0 {
 		return nil // calibration's Min and Max only
@@ -166,8 +166,9 @@ func checkQuantization(g *Subgraph, t *Tensor) error {
 	if len(q.ZeroPoint) != len(q.Scale) {
 		return fmt.Errorf("quantization: %d scales and %d zero points", len(q.Scale), len(q.ZeroPoint))
 	}
+	constant := len(c.m.Buffers[t.Buffer]) > 0
 	for i, scale := range q.Scale {
-		if s := float64(scale); math.IsNaN(s) || math.IsInf(s, 0) || s < 0 {
+		if s := float64(scale); math.IsNaN(s) || math.IsInf(s, 0) || s < 0 || s == 0 && !constant {
 			return fmt.Errorf("quantization: scale %d is %v", i, scale)
 		}
 	}
@@ -186,21 +187,36 @@ func checkQuantization(g *Subgraph, t *Tensor) error {
 	return nil
 }
 
-// checkDetails checks the blockwise scheme; a custom one belongs to whoever
-// made it.
-func checkDetails(g *Subgraph, details *schema.QuantizationDetailsT) error {
+// details checks the blockwise scheme, whose scales and zero points are
+// constants of their own; a custom scheme belongs to whoever made it.
+func (c *checker) details(g *Subgraph, details *schema.QuantizationDetailsT) error {
 	b, ok := details.Value.(*schema.BlockwiseQuantizationT)
 	if !ok {
 		return nil
 	}
-	if b.Scales < 0 || int(b.Scales) >= len(g.Tensors) {
-		return fmt.Errorf("quantization: scales are tensor %d of %d", b.Scales, len(g.Tensors))
-	}
-	if b.ZeroPoints < NoTensor || int(b.ZeroPoints) >= len(g.Tensors) {
-		return fmt.Errorf("quantization: zero points are tensor %d of %d", b.ZeroPoints, len(g.Tensors))
-	}
 	if b.BlockSize < 1 {
 		return fmt.Errorf("quantization: blocks of %d elements", b.BlockSize)
+	}
+	if err := c.parameter(g, "scales", int(b.Scales)); err != nil {
+		return err
+	}
+	if b.ZeroPoints == NoTensor {
+		return nil
+	}
+	return c.parameter(g, "zero points", int(b.ZeroPoints))
+}
+
+// parameter checks a tensor that holds another one's quantization.
+func (c *checker) parameter(g *Subgraph, what string, t int) error {
+	if t < 0 || t >= len(g.Tensors) {
+		return fmt.Errorf("quantization: %s are tensor %d of %d", what, t, len(g.Tensors))
+	}
+	x := &g.Tensors[t]
+	if x.Buffer < 0 || x.Buffer >= len(c.m.Buffers) || len(c.m.Buffers[x.Buffer]) == 0 {
+		return fmt.Errorf("quantization: %s, tensor %d %s, are not constant", what, t, quoted(x.Name))
+	}
+	if x.Quantization != nil && x.Quantization.Details != nil {
+		return fmt.Errorf("quantization: %s, tensor %d %s, are quantized in blocks themselves", what, t, quoted(x.Name))
 	}
 	return nil
 }

@@ -33,6 +33,8 @@ const (
 
 	complex64Type  = schema.TensorTypeCOMPLEX64
 	complex128Type = schema.TensorTypeCOMPLEX128
+	resourceType   = schema.TensorTypeRESOURCE
+	variantType    = schema.TensorTypeVARIANT
 )
 
 // OpCode names an operator; OpCustom ones are named by Op.CustomCode.
@@ -192,4 +194,11 @@ func (m *Model) Close() error {
 	release := m.release
 	m.release = nil
 	return release()
+}
+
+// Compiled reports whether op stands for a part of a model that was compiled
+// for one NPU. Its machine code lies in the model's file outside of what a
+// Model holds.
+func (op *Op) Compiled() bool {
+	return op.Code == schema.BuiltinOperatorCUSTOM && op.CustomCode == "DISPATCH_OP"
 }

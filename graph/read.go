@@ -209,6 +209,9 @@ func (r *reader) subgraph(g *schema.SubGraph, codes []operatorCode) (Subgraph, e
 		var t schema.Tensor
 		g.Tensors(&t, i)
 		out.Tensors[i] = tensor(&t)
+		if q := t.Quantization(nil); q != nil && q.DetailsType() != schema.QuantizationDetailsNONE && out.Tensors[i].Quantization.Details == nil {
+			return out, fmt.Errorf("tensor %d %s: quantization of kind %d is newer than this program", i, quoted(out.Tensors[i].Name), q.DetailsType())
+		}
 	}
 	for i := range out.Ops {
 		var o schema.Operator

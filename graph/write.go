@@ -15,7 +15,7 @@ import (
 
 // Marshal is Write into memory.
 func Marshal(m *Model) ([]byte, error) {
-	f, err := layOut(m, maxFlatbuffer)
+	f, err := layOutChecked(m)
 	if err != nil {
 		return nil, err
 	}
@@ -31,9 +31,11 @@ func Marshal(m *Model) ([]byte, error) {
 // multiples of 16 bytes in the file.
 //
 // Write checks nothing but what it needs: a model that fails Check may be
-// written, and then not be read again.
+// written, and then not be read again. A model with operators that were
+// compiled for one NPU is refused: their code lies in the file that the model
+// came from, at places that only its vendor's runtime knows.
 func Write(w io.Writer, m *Model) error {
-	f, err := layOut(m, maxFlatbuffer)
+	f, err := layOutChecked(m)
 	if err != nil {
 		return err
 	}
@@ -77,6 +79,18 @@ type block struct {
 type slots struct {
 	vector       flatbuffers.UOffsetT // 0: data behind the flatbuffer
 	offset, size flatbuffers.UOffsetT
+}
+
+// layOutChecked refuses what would come out of a file broken.
+func layOutChecked(m *Model) (*layout, error) {
+	for s := range m.Subgraphs {
+		for o := range m.Subgraphs[s].Ops {
+			if m.Subgraphs[s].Ops[o].Compiled() {
+				return nil, fmt.Errorf("writing %s: %s: it was compiled for one NPU, and its code would be lost", m.Name, m.OpLabel(s, o))
+			}
+		}
+	}
+	return layOut(m, maxFlatbuffer)
 }
 
 // layOut packs everything but the data. A file that would be larger than limit
