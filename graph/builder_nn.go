@@ -69,7 +69,7 @@ func (o ConvOptions) withDefaults() ConvOptions {
 //
 //	x    [batch, height, width, in]
 //	w    [out, kernel height, kernel width, in]   (in/groups for a grouped one)
-//	bias [out] or None
+//	bias [out], or None for zeros
 //
 // The output is [batch, height', width', out].
 func (b *Builder) Conv2D(x, w, bias T, stride int, padding Padding, act Activation) T {
@@ -99,14 +99,14 @@ func (b *Builder) Conv2DWith(x, w, bias T, o ConvOptions) T {
 		DilationHFactor: int32(o.DilationH), DilationWFactor: int32(o.DilationW),
 		FusedActivationFunction: o.Activation,
 	}
-	return b.one(code, options, withBias(x, w, bias), in.Type, []int{in.Shape[0], h, w2, channels})
+	return b.one(code, options, []T{x, w, b.orZeroBias(&in, &weights, bias, channels)}, in.Type, []int{in.Shape[0], h, w2, channels})
 }
 
 // DepthwiseConv2D convolves each channel on its own.
 //
 //	x    [batch, height, width, channels]
 //	w    [1, kernel height, kernel width, channels·multiplier]
-//	bias [channels·multiplier] or None
+//	bias [channels·multiplier], or None for zeros
 //
 // The output is [batch, height', width', channels·multiplier].
 func (b *Builder) DepthwiseConv2D(x, w, bias T, stride int, padding Padding, act Activation) T {
@@ -135,7 +135,7 @@ func (b *Builder) DepthwiseConv2DWith(x, w, bias T, o ConvOptions) T {
 		DilationHFactor: int32(o.DilationH), DilationWFactor: int32(o.DilationW),
 		DepthMultiplier: int32(channels / in.Shape[3]), FusedActivationFunction: o.Activation,
 	}
-	return b.one(code, options, withBias(x, w, bias), in.Type, []int{in.Shape[0], h, w2, channels})
+	return b.one(code, options, []T{x, w, b.orZeroBias(&in, &weights, bias, channels)}, in.Type, []int{in.Shape[0], h, w2, channels})
 }
 
 // TransposeConv is the transposed convolution of x [batch, h, w, in] with
@@ -179,12 +179,33 @@ func (b *Builder) convOperands(code OpCode, x, w T) (in, weights Tensor, ok bool
 	return in, weights, ok
 }
 
-// withBias leaves an absent bias out: convolutions take two or three inputs.
-func withBias(x, w, bias T) []T {
-	if bias == None {
-		return []T{x, w}
+// orZeroBias makes a bias of n zeros when there is none: the runtime's
+// convolutions insist on one.
+func (b *Builder) orZeroBias(in, weights *Tensor, bias T, n int) T {
+	if bias != None {
+		return bias
 	}
-	return []T{x, w, bias}
+	switch in.Type {
+	case Float32:
+		return b.Const("bias", Array{Type: Float32, Shape: []int{n}, Data: Bytes(make([]float32, n))})
+	case Int16:
+		return b.QuantizedConst("bias", Array{Type: Int64, Shape: []int{n}, Data: Bytes(make([]int64, n))}, biasQuantization(in, weights))
+	}
+	return b.QuantizedConst("bias", Array{Type: Int32, Shape: []int{n}, Data: Bytes(make([]int32, n))}, biasQuantization(in, weights))
+}
+
+// biasQuantization is that of sums of products: the input's scale times the
+// weights', channel by channel.
+func biasQuantization(in, weights *Tensor) *Quantization {
+	if in.Quantization == nil || weights.Quantization == nil || len(in.Quantization.Scale) != 1 {
+		return nil
+	}
+	q := &Quantization{}
+	for _, s := range weights.Quantization.Scale {
+		q.Scale = append(q.Scale, s*in.Quantization.Scale[0])
+		q.ZeroPoint = append(q.ZeroPoint, 0)
+	}
+	return q
 }
 
 // windows is the output height and width of windows of size kernel moved over
@@ -307,7 +328,7 @@ func (b *Builder) Logistic(x T) T {
 
 // Tanh is the hyperbolic tangent of x.
 func (b *Builder) Tanh(x T) T {
-	return b.fixedRange(b.unary(schema.BuiltinOperatorTANH, nil, x), tanhRange)
+	return b.fixedRange(b.unary(schema.BuiltinOperatorTANH, nil, x), unitRange)
 }
 
 // The runtime accepts only these output quantizations for functions with a
@@ -318,7 +339,7 @@ var (
 		Uint8: {Scale: []float32{1.0 / 256}, ZeroPoint: []int64{0}},
 		Int16: {Scale: []float32{1.0 / 32768}, ZeroPoint: []int64{0}},
 	}
-	tanhRange = map[TensorType]Quantization{
+	unitRange = map[TensorType]Quantization{
 		Int8:  {Scale: []float32{1.0 / 128}, ZeroPoint: []int64{0}},
 		Uint8: {Scale: []float32{1.0 / 128}, ZeroPoint: []int64{128}},
 		Int16: {Scale: []float32{1.0 / 32768}, ZeroPoint: []int64{0}},
@@ -370,5 +391,5 @@ func (b *Builder) Gelu(x T, approximate bool) T {
 
 // L2Normalization divides x by its length along the last dimension.
 func (b *Builder) L2Normalization(x T) T {
-	return b.unary(schema.BuiltinOperatorL2_NORMALIZATION, &schema.L2NormOptionsT{}, x)
+	return b.fixedRange(b.unary(schema.BuiltinOperatorL2_NORMALIZATION, &schema.L2NormOptionsT{}, x), unitRange)
 }

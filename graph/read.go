@@ -208,10 +208,10 @@ func (r *reader) subgraph(g *schema.SubGraph, codes []operatorCode) (Subgraph, e
 	for i := range out.Tensors {
 		var t schema.Tensor
 		g.Tensors(&t, i)
-		out.Tensors[i] = tensor(&t)
-		if q := t.Quantization(nil); q != nil && q.DetailsType() != schema.QuantizationDetailsNONE && out.Tensors[i].Quantization.Details == nil {
-			return out, fmt.Errorf("tensor %d %s: quantization of kind %d is newer than this program", i, quoted(out.Tensors[i].Name), q.DetailsType())
+		if kind := unknownQuantization(&t); kind != 0 {
+			return out, fmt.Errorf("tensor %d %s: quantization of kind %d is newer than this program", i, quoted(string(t.Name())), kind)
 		}
+		out.Tensors[i] = tensor(&t)
 	}
 	for i := range out.Ops {
 		var o schema.Operator
@@ -282,6 +282,17 @@ func tensor(t *schema.Tensor) Tensor {
 		out.VariantTensors = append(out.VariantTensors, v.UnPack())
 	}
 	return out
+}
+
+// unknownQuantization is the kind of a quantization that the schema does not
+// know, 0 when it does.
+func unknownQuantization(t *schema.Tensor) schema.QuantizationDetails {
+	if q := t.Quantization(nil); q != nil {
+		if _, known := schema.EnumNamesQuantizationDetails[q.DetailsType()]; !known {
+			return q.DetailsType()
+		}
+	}
+	return 0
 }
 
 // quantization is nil when the table says nothing, as converters write it for
