@@ -46,7 +46,11 @@ type checker struct {
 	// validStrings has the number of strings by buffer, so that a buffer is
 	// walked through once however many tensors use it.
 	validStrings map[int]int
+	borders      []border // one a subgraph
 }
+
+// border is a subgraph's inputs and outputs as sets.
+type border struct{ inputs, outputs map[int]bool }
 
 func (c *checker) model() error {
 	m := c.m
@@ -65,6 +69,7 @@ func (c *checker) model() error {
 		if err := c.subgraph(s); err != nil {
 			return err
 		}
+		c.borders = append(c.borders, border{setOf(m.Subgraphs[s].Inputs), setOf(m.Subgraphs[s].Outputs)})
 	}
 	for i := range m.Signatures {
 		if err := c.signature(&m.Signatures[i]); err != nil {
@@ -78,18 +83,25 @@ func (c *checker) signature(x *Signature) error {
 	if x.Subgraph < 0 || x.Subgraph >= len(c.m.Subgraphs) {
 		return fmt.Errorf("subgraph %d of %d", x.Subgraph, len(c.m.Subgraphs))
 	}
-	g := &c.m.Subgraphs[x.Subgraph]
 	for _, t := range x.Inputs {
-		if !slices.Contains(g.Inputs, t.Tensor) {
+		if !c.borders[x.Subgraph].inputs[t.Tensor] {
 			return fmt.Errorf("input %s stands for tensor %d, which is no input of subgraph %d", quoted(t.Name), t.Tensor, x.Subgraph)
 		}
 	}
 	for _, t := range x.Outputs {
-		if !slices.Contains(g.Outputs, t.Tensor) {
+		if !c.borders[x.Subgraph].outputs[t.Tensor] {
 			return fmt.Errorf("output %s stands for tensor %d, which is no output of subgraph %d", quoted(t.Name), t.Tensor, x.Subgraph)
 		}
 	}
 	return nil
+}
+
+func setOf(ids []int) map[int]bool {
+	set := make(map[int]bool, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set
 }
 
 func (c *checker) subgraph(s int) error {
@@ -120,23 +132,28 @@ func (c *checker) subgraph(s int) error {
 // order checks that operators can run one after another.
 func (c *checker) order(s int) error {
 	g := &c.m.Subgraphs[s]
-	const never, atStart = -2, -1
-	from := make([]int, len(g.Tensors)) // which operator makes each tensor
+	// Where each tensor's value comes from: an operator's index, or nowhere
+	// yet; the file or the caller, so that no operator may write it; or it is
+	// there from the start and may be written.
+	const nowhere, given, present = -3, -2, -1
+	from := make([]int, len(g.Tensors))
 	for t := range g.Tensors {
-		from[t] = never
+		from[t] = nowhere
 		n, err := Elements(g.Tensors[t].Shape)
-		// A constant without elements has no data either.
-		if c.m.IsConstant(s, t) || g.Tensors[t].IsVariable || err == nil && n == 0 {
-			from[t] = atStart
+		switch {
+		case c.m.IsConstant(s, t):
+			from[t] = given
+		case g.Tensors[t].IsVariable, err == nil && n == 0: // a constant without elements has no data
+			from[t] = present
 		}
 	}
 	for _, t := range g.Inputs {
-		from[t] = atStart
+		from[t] = given
 	}
 	for o := range g.Ops {
 		op := &g.Ops[o]
 		for i, t := range op.Inputs {
-			if t != NoTensor && from[t] == never {
+			if t != NoTensor && from[t] == nowhere {
 				return fmt.Errorf("%s: input %d, tensor %d %s, %s",
 					c.m.OpLabel(s, o), i, t, quoted(g.Tensors[t].Name), missing(g, t))
 			}
@@ -149,7 +166,7 @@ func (c *checker) order(s int) error {
 				return fmt.Errorf("%s: output %d, tensor %d %s, is an output of op %d already",
 					c.m.OpLabel(s, o), i, t, quoted(g.Tensors[t].Name), from[t])
 			}
-			if c.m.IsConstant(s, t) || slices.Contains(g.Inputs, t) {
+			if from[t] == given {
 				return fmt.Errorf("%s: output %d, tensor %d %s, is a constant or an input of the subgraph",
 					c.m.OpLabel(s, o), i, t, quoted(g.Tensors[t].Name))
 			}
@@ -157,7 +174,7 @@ func (c *checker) order(s int) error {
 		}
 	}
 	for i, t := range g.Outputs {
-		if from[t] == never {
+		if from[t] == nowhere {
 			return fmt.Errorf("subgraph %d: output %d, tensor %d %s, is not computed by any operator", s, i, t, quoted(g.Tensors[t].Name))
 		}
 	}
@@ -209,7 +226,10 @@ func (c *checker) noRecursion() error {
 	const white, grey, black = 0, 1, 2
 	colour := make([]int, len(c.m.Subgraphs))
 	// An explicit stack: a file may chain as many subgraphs as it likes.
-	type frame struct{ sub, op, callee int }
+	type frame struct {
+		sub, op int
+		calls   []int // of the operator before op, that are still to follow
+	}
 	for start := range c.m.Subgraphs {
 		if colour[start] != white {
 			continue
@@ -219,20 +239,20 @@ func (c *checker) noRecursion() error {
 		for len(stack) > 0 {
 			f := &stack[len(stack)-1]
 			ops := c.m.Subgraphs[f.sub].Ops
-			if f.op == len(ops) {
-				colour[f.sub] = black
-				stack = stack[:len(stack)-1]
+			if len(f.calls) == 0 {
+				if f.op == len(ops) {
+					colour[f.sub] = black
+					stack = stack[:len(stack)-1]
+					continue
+				}
+				f.calls = callees(ops[f.op].Options)
+				f.op++
 				continue
 			}
-			calls := callees(ops[f.op].Options)
-			if f.callee == len(calls) {
-				f.op, f.callee = f.op+1, 0
-				continue
-			}
-			callee := calls[f.callee]
-			f.callee++
+			callee := f.calls[0]
+			f.calls = f.calls[1:]
 			if colour[callee] == grey {
-				return fmt.Errorf("%s: it calls subgraph %d, which calls it: that never ends", c.m.OpLabel(f.sub, f.op), callee)
+				return fmt.Errorf("%s: it calls subgraph %d, which calls it: that never ends", c.m.OpLabel(f.sub, f.op-1), callee)
 			}
 			if colour[callee] == white {
 				colour[callee] = grey
