@@ -33,6 +33,9 @@ type Cut struct {
 //   - one that shares a variable (state that outlives a run) or a resource
 //     with an operator outside.
 func Extract(m *Model, sub int, ops []int) (*Model, Cut, error) {
+	if sub < 0 || sub >= len(m.Subgraphs) {
+		return nil, Cut{}, fmt.Errorf("%s: %w: there is no subgraph %d", m.Name, ErrExtract, sub)
+	}
 	x := extraction{m: m, sub: sub, source: &m.Subgraphs[sub], moved: map[int]int{}, buffers: map[int]int{0: 0}}
 	if err := x.choose(ops); err != nil {
 		return nil, Cut{}, fmt.Errorf("%s: %w: %w", m.Name, ErrExtract, err)
@@ -92,12 +95,20 @@ func (x *extraction) choose(ops []int) error {
 // cut: two copies of it would drift apart.
 func (x *extraction) stateStays() error {
 	const nobody = -1
+	named := map[string]int{} // an operator that uses the state of this name
 	user := make([]int, len(x.source.Tensors)) // an operator on one side
 	for t := range user {
 		user[t] = nobody
 	}
 	for o := range x.source.Ops {
 		op := &x.source.Ops[o]
+		if name := stateName(op); name != "" {
+			first, ok := named[name]
+			if ok && x.inside[first] != x.inside[o] {
+				return fmt.Errorf("%s and %s share %s; they must stay together", x.m.OpLabel(x.sub, first), x.m.OpLabel(x.sub, o), name)
+			}
+			named[name] = o
+		}
 		for _, t := range slices.Concat(op.Inputs, op.Outputs) {
 			if t == NoTensor || !stateful(&x.source.Tensors[t]) {
 				continue
@@ -110,6 +121,18 @@ func (x *extraction) stateStays() error {
 		}
 	}
 	return nil
+}
+
+// stateName names the state that an operator finds by name or number and not
+// by a tensor; empty for most.
+func stateName(op *Op) string {
+	switch o := op.Options.(type) {
+	case *schema.VarHandleOptionsT:
+		return "variable " + quoted(o.Container+"/"+o.SharedName)
+	case *schema.HashtableOptionsT:
+		return fmt.Sprintf("hash table %d", o.TableId)
+	}
+	return ""
 }
 
 // stateful: what the tensor stands for outlives a run, or cannot be passed
