@@ -95,7 +95,7 @@ func (x *extraction) choose(ops []int) error {
 // cut: two copies of it would drift apart.
 func (x *extraction) stateStays() error {
 	const nobody = -1
-	named := map[string]int{} // an operator that uses the state of this name
+	named := map[string]int{}                  // an operator that uses the state of this name
 	user := make([]int, len(x.source.Tensors)) // an operator on one side
 	for t := range user {
 		user[t] = nobody
