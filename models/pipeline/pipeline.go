@@ -1,0 +1,279 @@
+// Package pipeline turns a prompt into a picture: tokens, text encoder, Euler
+// sampler over the denoiser, decoder. The parts come from a bundle and run where
+// a profile's plan says.
+//
+// It knows bundles, plans and how to run them, and nothing of command lines or
+// of what a backend does inside.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"slices"
+	"time"
+
+	"nanoflux/delegate"
+	"nanoflux/graph"
+	"nanoflux/models/flux"
+	"nanoflux/partition"
+	"nanoflux/profiles"
+)
+
+// Errors that callers test for with errors.Is.
+var (
+	// ErrRequest: a request asks for what cannot be, such as 0 steps.
+	ErrRequest = errors.New("request")
+	// ErrNotFinite: a part computed a value that is not a number; the weights
+	// or the backend are broken.
+	ErrNotFinite = errors.New("not a finite number")
+	// ErrParts: the parts of a bundle do not fit together.
+	ErrParts = errors.New("the bundle's parts do not fit together")
+)
+
+// timeChannels is how many sinusoids stand for a timestep.
+const timeChannels = flux.TimeChannels
+
+// Options say where the parts run.
+type Options struct {
+	// Profile decides; nil means the built-in profile cpu-go.
+	Profile *profiles.Profile
+	// Backends are the profile's, by its names; nil opens them.
+	Backends map[string]delegate.Backend
+}
+
+// Pipeline makes pictures. It may be used from many goroutines; pictures are
+// made one after another.
+type Pipeline struct {
+	settings settings
+	geometry geometry
+	stats    statistics
+	parts    []*part // text encoder, modulation, denoiser, decoder
+	profile  string
+	// busy holds one token, which the caller at work takes out.
+	busy chan struct{}
+	// modulations of the last schedule, by timestep.
+	modulations map[float32][]float32
+}
+
+// partNames are the parts in the order in which they run.
+var partNames = []string{PartTextEncoder, PartModulation, PartDenoiser, PartDecoder}
+
+// source is what a pipeline is made of.
+type source struct {
+	settings settings
+	models   map[string]*graph.Model
+}
+
+func newPipeline(ctx context.Context, s source, o Options) (*Pipeline, error) {
+	var err error
+	if o.Profile == nil {
+		if o.Profile, err = profiles.Load("cpu-go"); err != nil {
+			return nil, err
+		}
+	}
+	if o.Backends == nil {
+		if o.Backends, err = partition.OpenBackends(o.Profile); err != nil {
+			return nil, err
+		}
+	}
+	p := &Pipeline{settings: s.settings, profile: o.Profile.Name, busy: make(chan struct{}, 1)}
+	if p.geometry, err = newGeometry(s.models); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", s.settings.name, ErrParts, err)
+	}
+	if p.stats, err = newStatistics(s.settings.mean, s.settings.std, p.geometry.grid.Channels); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", s.settings.name, ErrParts, err)
+	}
+	if _, err = s.settings.schedule.Sigmas(s.settings.steps, p.geometry.grid.tokens()); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", s.settings.name, ErrParts, err)
+	}
+	for _, name := range partNames {
+		part, err := newPart(ctx, name, s.models[name], o.Profile, o.Backends)
+		if err != nil {
+			p.Close()
+			return nil, fmt.Errorf("%s: %w", s.settings.name, err)
+		}
+		p.parts = append(p.parts, part)
+	}
+	p.busy <- struct{}{}
+	return p, nil
+}
+
+// Close frees the parts, after a picture being made is done. The bundle stays
+// open. Closing twice does nothing.
+func (p *Pipeline) Close() error {
+	if len(p.parts) == len(partNames) {
+		<-p.busy
+		defer func() { p.busy <- struct{}{} }()
+	}
+	var all []error
+	for _, part := range p.parts {
+		all = append(all, part.runner.Close())
+	}
+	p.parts = p.parts[:0]
+	return errors.Join(all...)
+}
+
+// Request is one picture to make.
+type Request struct {
+	Prompt string
+	// Seed chooses the noise, see docs/noise.md.
+	Seed uint64
+	// Steps is the number of denoiser runs, 1 to MaxSteps; 0 means what the
+	// bundle recommends.
+	Steps int
+	// Progress, if set, is called at the start of each stage and after each
+	// step, by the goroutine that called Generate.
+	Progress func(Event)
+	// Preview, if set, is called after each step but the last with the picture
+	// that the model expects at that point. It costs a decoder run each.
+	Preview func(step int, picture *image.NRGBA)
+}
+
+// Event says how far a picture is.
+type Event struct {
+	// Stage is the part at work: "denoiser".
+	Stage string
+	// Step of Of are done in this stage; Of is 0 where there are no steps.
+	Step, Of int
+	// Elapsed since Generate was called.
+	Elapsed time.Duration
+}
+
+// Generate makes one picture. The same prompt, seed, steps, bundle and plan give
+// the same bytes. It returns ctx.Err() soon after ctx ends.
+func (p *Pipeline) Generate(ctx context.Context, r Request) (*Result, error) {
+	if r.Steps == 0 {
+		r.Steps = p.settings.steps
+	}
+	sigmas, err := p.settings.schedule.Sigmas(r.Steps, p.geometry.grid.tokens())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	select {
+	case <-p.busy:
+		defer func() { p.busy <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(p.parts) == 0 {
+		return nil, fmt.Errorf("%s: %w", p.settings.name, delegate.ErrClosed)
+	}
+	w := &work{Pipeline: p, Request: r, sigmas: sigmas, start: time.Now()}
+	for _, part := range p.parts {
+		part.calls, part.spent = 0, 0
+	}
+	return w.run(ctx)
+}
+
+// work is one picture on its way.
+type work struct {
+	*Pipeline
+	Request
+	sigmas []float32
+	start  time.Time
+}
+
+func (w *work) run(ctx context.Context) (*Result, error) {
+	tokens := w.settings.tokenize(w.Prompt, w.geometry.textTokens)
+
+	w.report(PartTextEncoder, 0, 0)
+	text, err := w.parts[0].runArrays(ctx, map[string]graph.Array{
+		"tokens": {Type: graph.Int32, Shape: []int{1, len(tokens.ids)}, Data: graph.Bytes(tokens.ids)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := w.modulate(ctx); err != nil {
+		return nil, err
+	}
+	x := make([]float32, w.geometry.grid.tokens()*w.geometry.grid.tokenChannels())
+	Noise(x, w.Seed)
+	if err := w.sample(ctx, x, text); err != nil {
+		return nil, err
+	}
+	w.report(PartDecoder, 0, 0)
+	picture, err := w.decode(ctx, x)
+	if err != nil {
+		return nil, err
+	}
+	return w.result(picture, tokens), nil
+}
+
+// modulate computes the modulation of every timestep of the schedule before the
+// loop. They depend on nothing else, so the next picture of the same schedule
+// finds them here.
+func (w *work) modulate(ctx context.Context) error {
+	known := w.modulations
+	w.modulations = make(map[float32][]float32, len(w.sigmas))
+	pooled := make([]float32, w.geometry.pooled) // FLUX without a pooled text encoder: zeros
+	for i, t := range w.sigmas[:len(w.sigmas)-1] {
+		if w.modulations[t] != nil {
+			continue
+		}
+		if known[t] != nil {
+			w.modulations[t] = known[t]
+			continue
+		}
+		w.report(PartModulation, i, len(w.sigmas)-1)
+		inputs := map[string][]float32{"time_projection": flux.TimeProjection(t), "pooled": pooled}
+		if w.geometry.guidance > 0 {
+			inputs["guidance_projection"] = flux.TimeProjection(w.settings.guidance)
+		}
+		rows, err := w.parts[1].run(ctx, inputs)
+		if err != nil {
+			return err
+		}
+		w.modulations[t] = slices.Clone(rows)
+	}
+	return nil
+}
+
+// sample moves the noise x to a latent, in place: flow matching, one Euler step
+// a sigma. x is [tokens, channels], text [textTokens, textWidth].
+func (w *work) sample(ctx context.Context, x, text []float32) error {
+	steps := len(w.sigmas) - 1
+	w.report(PartDenoiser, 0, steps)
+	for i := range steps {
+		t := w.sigmas[i]
+		v, err := w.parts[2].run(ctx, map[string][]float32{"latent": x, "text": text, "modulation": w.modulations[t]})
+		if err != nil {
+			return fmt.Errorf("step %d of %d: %w", i+1, steps, err)
+		}
+		if w.Preview != nil && i+1 < steps {
+			// The velocity is noise − picture, so x − t·v is the picture.
+			guess := slices.Clone(x)
+			eulerStep(guess, v, t, 0)
+			picture, err := w.decode(ctx, guess)
+			if err != nil {
+				return fmt.Errorf("preview of step %d: %w", i+1, err)
+			}
+			w.Preview(i+1, picture)
+		}
+		eulerStep(x, v, t, w.sigmas[i+1])
+		w.report(PartDenoiser, i+1, steps)
+	}
+	return nil
+}
+
+// decode turns a latent [tokens, channels] into a picture.
+func (w *work) decode(ctx context.Context, x []float32) (*image.NRGBA, error) {
+	latent := make([]float32, len(x))
+	w.geometry.grid.unpack(latent, x)
+	w.stats.apply(latent)
+	values, err := w.parts[3].run(ctx, map[string][]float32{"latent": latent})
+	if err != nil {
+		return nil, err
+	}
+	return newImage(values, w.geometry.height, w.geometry.imageWidth), nil
+}
+
+func (w *work) report(stage string, step, of int) {
+	if w.Progress != nil {
+		w.Progress(Event{Stage: stage, Step: step, Of: of, Elapsed: time.Since(w.start)})
+	}
+}
