@@ -1,0 +1,49 @@
+package fallback
+
+import (
+	"nanoflux/delegate"
+	"nanoflux/graph"
+	"nanoflux/graph/schema"
+)
+
+// activation is applied to values in place; nil for none.
+type activation func(x []float32)
+
+// fusedActivation is the function of an operator's fused activation.
+func fusedActivation(a graph.Activation) activation {
+	switch a {
+	case graph.ActRelu:
+		return func(x []float32) {
+			for i, v := range x {
+				x[i] = max(v, 0)
+			}
+		}
+	case graph.ActRelu6:
+		return clampTo(0, 6)
+	case graph.ActReluN1To1:
+		return clampTo(-1, 1)
+	case graph.ActTanh:
+		return func(x []float32) {
+			for i, v := range x {
+				x[i] = tanh(v)
+			}
+		}
+	}
+	return nil
+}
+
+func clampTo(low, high float32) activation {
+	return func(x []float32) {
+		for i, v := range x {
+			x[i] = min(max(v, low), high)
+		}
+	}
+}
+
+// fusable refuses the activations that no TensorFlow Lite kernel fuses either.
+func fusable(a graph.Activation) *delegate.Refusal {
+	if a == schema.ActivationFunctionTypeSIGN_BIT {
+		return delegate.Refuse(delegate.ReasonOption, "fused activation %v", a)
+	}
+	return nil
+}

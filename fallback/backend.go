@@ -1,0 +1,79 @@
+// Package fallback is the backend in pure Go: it runs what no accelerator
+// takes, on every platform, and is the reference that others are compared with.
+//
+// A model is compiled to a list of steps, one an operator. Kernels stand in one
+// file an operator family; each is registered under its operator's code and
+// says itself which types and options it takes (see kernel.go).
+package fallback
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"nanoflux/delegate"
+	"nanoflux/fallback/internal/simd"
+	"nanoflux/graph"
+)
+
+func init() {
+	delegate.Register(delegate.Kind{
+		Name:    "fallback",
+		Summary: "the Go kernels of this program, on the CPU",
+		Options: []delegate.Option{
+			{Name: "threads", Default: 0, Help: "goroutines that compute at once; 0 for one a CPU"},
+		},
+		Open: func(options map[string]any) (delegate.Backend, error) {
+			threads := options["threads"].(int)
+			if threads < 0 || threads > maxThreads {
+				return nil, fmt.Errorf("backend fallback: threads is %d, must be from 0 to %d", threads, maxThreads)
+			}
+			return New(Options{Threads: threads}), nil
+		},
+	})
+}
+
+// maxThreads bounds the option; more would only cost memory.
+const maxThreads = 1024
+
+// Options of the backend.
+type Options struct {
+	// Threads that compute at once; 0 for one a CPU. The result does not
+	// depend on it.
+	Threads int
+}
+
+// New makes the backend.
+func New(o Options) delegate.Backend {
+	if o.Threads <= 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	return &backend{threads: o.Threads}
+}
+
+type backend struct {
+	threads int
+}
+
+func (b *backend) Name() string { return "fallback" }
+
+func (b *backend) Probe(context.Context) (delegate.Device, error) {
+	return delegate.Device{
+		Description: fmt.Sprintf("Go kernels (%s), %s/%s, %d threads", simd.Active().Name, runtime.GOOS, runtime.GOARCH, b.threads),
+		Version:     runtime.Version(),
+		Features:    []string{"simd=" + simd.Active().Name},
+	}, nil
+}
+
+func (b *backend) Supports(m *graph.Model, sub, op int) *delegate.Refusal {
+	_, refusal := find(operands{m, sub, &m.Subgraphs[sub].Ops[op]})
+	return refusal
+}
+
+func (b *backend) Compile(ctx context.Context, segment *graph.Model) (delegate.Executable, error) {
+	e, err := compile(ctx, segment, b.threads)
+	if err != nil {
+		return nil, fmt.Errorf("fallback: %w", err)
+	}
+	return e, nil
+}

@@ -1,0 +1,77 @@
+package fallback
+
+import (
+	"fmt"
+
+	"nanoflux/delegate"
+	"nanoflux/graph/schema"
+)
+
+func init() {
+	register(schema.BuiltinOperatorBATCH_MATMUL, kernel{
+		accepts: func(o operands) *delegate.Refusal {
+			return firstRefusal(o.counts(2, 2, 1), floatOperands(o))
+		},
+		prepare: prepareBatchMatMul,
+	})
+}
+
+// prepareBatchMatMul computes x·y over the last two dimensions; the ones before
+// are broadcast. adj_x and adj_y transpose the last two dimensions.
+func prepareBatchMatMul(n *node) (compute, error) {
+	o := options[schema.BatchMatMulOptionsT](n.op)
+	x, y := n.in[0].shape, n.in[1].shape
+	if len(x) < 2 || len(y) < 2 {
+		return nil, fmt.Errorf("operands %v and %v must have at least 2 dimensions", x, y)
+	}
+	rows, depth := x[len(x)-2], x[len(x)-1]
+	rowStride, depthStrideX := depth, 1
+	if o.AdjX {
+		rows, depth = depth, rows
+		rowStride, depthStrideX = 1, rows
+	}
+	depthY, columns := y[len(y)-2], y[len(y)-1]
+	columnStride, depthStride := 1, columns
+	if o.AdjY {
+		depthY, columns = columns, depthY
+		columnStride, depthStride = depthY, 1
+	}
+	if depth != depthY {
+		return nil, fmt.Errorf("operands %v and %v (transposed: %v, %v) do not go together", x, y, o.AdjX, o.AdjY)
+	}
+	batch, err := broadcastShapes(x[:len(x)-2], y[:len(y)-2])
+	if err != nil {
+		return nil, err
+	}
+	if err := n.shape(0, append(append([]int(nil), batch...), rows, columns)...); err != nil {
+		return nil, err
+	}
+	// The offset of each batch's matrices, in matrices.
+	xs := broadcastOffsets(x[:len(x)-2], batch)
+	ys := broadcastOffsets(y[:len(y)-2], batch)
+	weights := make([]*packed, len(ys))
+	inner := &pool{threads: 1} // the batches are what is split
+	return func() {
+		a, b, out := n.in[0].floats(), n.in[1].floats(), n.out[0].floats()
+		one := func(i int, p *pool) {
+			right := b[ys[i]*depth*columns:]
+			weights[i] = packColumns(weights[i], p, right, columns, depth, columnStride, depthStride)
+			left := a[xs[i]*rows*depth:]
+			source := matrixRows(left, rowStride)
+			if depthStrideX != 1 {
+				source = func(dst []float32, row, from int) {
+					for k := range dst {
+						dst[k] = left[row+(from+k)*depthStrideX]
+					}
+				}
+			}
+			m := product{pool: p, rows: rows, row: source, w: weights[i], out: out[i*rows*columns:], stride: columns}
+			m.run()
+		}
+		if len(ys) == 1 {
+			one(0, n.pool)
+			return
+		}
+		n.pool.each(len(ys), func(i int) { one(i, inner) })
+	}, nil
+}

@@ -1,0 +1,282 @@
+package fallback
+
+import (
+	"math"
+
+	"nanoflux/delegate"
+	"nanoflux/graph"
+	"nanoflux/graph/schema"
+)
+
+// number is what arithmetic kernels compute with.
+type number interface{ ~float32 | ~int32 | ~int64 }
+
+func init() {
+	registerArithmetic(schema.BuiltinOperatorADD, addLines[float32], addLines[int32], addLines[int64],
+		func(op *graph.Op) graph.Activation { return options[schema.AddOptionsT](op).FusedActivationFunction })
+	registerArithmetic(schema.BuiltinOperatorSUB, subLines[float32], subLines[int32], subLines[int64],
+		func(op *graph.Op) graph.Activation { return options[schema.SubOptionsT](op).FusedActivationFunction })
+	registerArithmetic(schema.BuiltinOperatorMUL, mulLines[float32], mulLines[int32], mulLines[int64],
+		func(op *graph.Op) graph.Activation { return options[schema.MulOptionsT](op).FusedActivationFunction })
+	registerArithmetic(schema.BuiltinOperatorDIV, perElement(func(a, b float32) float32 { return a / b }), divideIntegers[int32](), nil,
+		func(op *graph.Op) graph.Activation { return options[schema.DivOptionsT](op).FusedActivationFunction })
+	none := func(*graph.Op) graph.Activation { return graph.ActNone }
+	registerArithmetic(schema.BuiltinOperatorSQUARED_DIFFERENCE, squaredDifferenceLines[float32], squaredDifferenceLines[int32], nil, none)
+	registerArithmetic(schema.BuiltinOperatorMAXIMUM, perElement(largest[float32]), perElement(largest[int32]), perElement(largest[int64]), none)
+	registerArithmetic(schema.BuiltinOperatorMINIMUM, perElement(smallest[float32]), perElement(smallest[int32]), perElement(smallest[int64]), none)
+	registerArithmetic(schema.BuiltinOperatorPOW, perElement(powFloat), perElement(powInteger), nil, none)
+	registerArithmetic(schema.BuiltinOperatorFLOOR_DIV, perElement(func(a, b float32) float32 { return float32(math.Floor(float64(a / b))) }), perElement(floorDivide[int32]), perElement(floorDivide[int64]), none)
+	registerArithmetic(schema.BuiltinOperatorFLOOR_MOD, perElement(floorModFloat), perElement(floorMod[int32]), perElement(floorMod[int64]), none)
+	registerArithmetic(schema.BuiltinOperatorATAN2, perElement(func(a, b float32) float32 { return float32(math.Atan2(float64(a), float64(b))) }), nil, nil, none)
+}
+
+// lineFunc computes a line of outputs; sa and sb are 1, or 0 where the operand
+// has one element for the whole line.
+type lineFunc[T, U any] func(out []U, a, b []T, sa, sb int)
+
+// registerArithmetic registers a binary operator with a function for each type
+// that it takes; nil for types that it does not take.
+func registerArithmetic(code graph.OpCode, f32 lineFunc[float32, float32], i32 lineFunc[int32, int32], i64 lineFunc[int64, int64], fused func(*graph.Op) graph.Activation) {
+	registerBinary(code, graph.Float32, graph.Float32, f32, fused)
+	if i32 != nil {
+		registerBinary(code, graph.Int32, graph.Int32, i32, fused)
+	}
+	if i64 != nil {
+		registerBinary(code, graph.Int64, graph.Int64, i64, fused)
+	}
+}
+
+// registerBinary registers the kernel of a broadcasting binary operator for
+// operands of type in and results of type out. fused may be nil.
+func registerBinary[T, U graph.Element](code graph.OpCode, in, out graph.TensorType, f lineFunc[T, U], fused func(*graph.Op) graph.Activation) {
+	activationOf := func(op *graph.Op) graph.Activation {
+		if fused == nil {
+			return graph.ActNone
+		}
+		return fused(op)
+	}
+	register(code, kernel{
+		accepts: func(o operands) *delegate.Refusal {
+			r := firstRefusal(o.counts(2, 2, 1), o.types(0, in), o.types(1, in), o.outTypes(0, out), fusable(activationOf(o.op)))
+			if r == nil && in != graph.Float32 && activationOf(o.op) == graph.ActTanh {
+				r = delegate.Refuse(delegate.ReasonOption, "TANH fused to integers")
+			}
+			return r
+		},
+		prepare: func(n *node) (compute, error) {
+			return prepareBinary(n, f, activationOf(n.op))
+		},
+	})
+}
+
+func prepareBinary[T, U graph.Element](n *node, f lineFunc[T, U], fused graph.Activation) (compute, error) {
+	x, y := n.in[0].shape, n.in[1].shape
+	shape, err := broadcastShapes(x, y)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.shape(0, shape...); err != nil {
+		return nil, err
+	}
+	total := n.out[0].elements()
+	l := newLines(shape, x, y)
+	act := fusedOn[U](fused)
+	return func() {
+		if total == 0 {
+			return
+		}
+		a, b, out := graph.View[T](n.in[0].data), graph.View[T](n.in[1].data), graph.View[U](n.out[0].data)
+		span := func(line, from, to int) {
+			oa, ob := l.offset(0, line)+from*l.lineStrides[0], l.offset(1, line)+from*l.lineStrides[1]
+			o := out[line*l.length+from : line*l.length+to]
+			f(o, a[oa:], b[ob:], l.lineStrides[0], l.lineStrides[1])
+			if act != nil {
+				act(o)
+			}
+		}
+		const least = 1 << 13 // elements worth a goroutine
+		if count := l.count(); count == 1 {
+			n.pool.chunks(l.length, least, func(from, to int) { span(0, from, to) })
+		} else {
+			n.pool.chunks(count, 1+least/l.length, func(from, to int) {
+				for i := from; i < to; i++ {
+					span(i, 0, l.length)
+				}
+			})
+		}
+	}, nil
+}
+
+// fusedOn is fusedActivation for any element type.
+func fusedOn[U graph.Element](a graph.Activation) func([]U) {
+	if a == graph.ActNone {
+		return nil
+	}
+	var zero U
+	switch any(zero).(type) {
+	case float32:
+		f := fusedActivation(a)
+		return func(x []U) { f(any(x).([]float32)) }
+	case int32:
+		return func(x []U) { clampIntegers(any(x).([]int32), a) }
+	case int64:
+		return func(x []U) { clampIntegers(any(x).([]int64), a) }
+	}
+	return nil
+}
+
+func clampIntegers[T int32 | int64](x []T, a graph.Activation) {
+	low, high := T(0), T(math.MaxInt32)
+	switch a {
+	case graph.ActRelu6:
+		high = 6
+	case graph.ActReluN1To1:
+		low, high = -1, 1
+	}
+	for i, v := range x {
+		x[i] = min(max(v, low), high)
+	}
+}
+
+// perElement makes a lineFunc of a function of two values.
+func perElement[T, U any](f func(a, b T) U) lineFunc[T, U] {
+	return func(out []U, a, b []T, sa, sb int) {
+		for i := range out {
+			out[i] = f(a[i*sa], b[i*sb])
+		}
+	}
+}
+
+// The four most frequent operators have loops of their own: a call for each
+// element would take longer than the arithmetic.
+
+func addLines[T number](out, a, b []T, sa, sb int) {
+	switch {
+	case sa == 0:
+		v := a[0]
+		b = b[:len(out)*sb+1-sb]
+		for i := range out {
+			out[i] = v + b[i*sb]
+		}
+	case sb == 0:
+		addLines(out, b, a, sb, sa)
+	default:
+		a, b = a[:len(out)], b[:len(out)]
+		for i := range out {
+			out[i] = a[i] + b[i]
+		}
+	}
+}
+
+func mulLines[T number](out, a, b []T, sa, sb int) {
+	switch {
+	case sa == 0:
+		v := a[0]
+		b = b[:len(out)*sb+1-sb]
+		for i := range out {
+			out[i] = v * b[i*sb]
+		}
+	case sb == 0:
+		mulLines(out, b, a, sb, sa)
+	default:
+		a, b = a[:len(out)], b[:len(out)]
+		for i := range out {
+			out[i] = a[i] * b[i]
+		}
+	}
+}
+
+func subLines[T number](out, a, b []T, sa, sb int) {
+	switch {
+	case sa == 1 && sb == 1:
+		a, b = a[:len(out)], b[:len(out)]
+		for i := range out {
+			out[i] = a[i] - b[i]
+		}
+	case sb == 0 && sa == 1:
+		v := b[0]
+		a = a[:len(out)]
+		for i := range out {
+			out[i] = a[i] - v
+		}
+	default:
+		for i := range out {
+			out[i] = a[i*sa] - b[i*sb]
+		}
+	}
+}
+
+func squaredDifferenceLines[T number](out, a, b []T, sa, sb int) {
+	subLines(out, a, b, sa, sb)
+	for i, d := range out {
+		out[i] = d * d
+	}
+}
+
+func largest[T number](a, b T) T  { return max(a, b) }
+func smallest[T number](a, b T) T { return min(a, b) }
+
+func powFloat(a, b float32) float32 { return float32(math.Pow(float64(a), float64(b))) }
+
+// powInteger is aᵇ by squaring; 0 for negative exponents of |a| > 1, as in C.
+func powInteger(a, b int32) int32 {
+	if b < 0 {
+		switch a {
+		case 1:
+			return 1
+		case -1:
+			return 1 - 2*(b&1)
+		}
+		return 0
+	}
+	result := int32(1)
+	for ; b > 0; b >>= 1 {
+		if b&1 == 1 {
+			result *= a
+		}
+		a *= a
+	}
+	return result
+}
+
+// divideIntegers is C's division; by zero it gives 0, where C would trap.
+func divideIntegers[T int32 | int64]() lineFunc[T, T] {
+	return perElement(func(a, b T) T {
+		if b == 0 {
+			return 0
+		}
+		return a / b
+	})
+}
+
+// floorDivide rounds toward −∞; by zero it gives 0.
+func floorDivide[T int32 | int64](a, b T) T {
+	if b == 0 {
+		return 0
+	}
+	q := a / b
+	if a%b != 0 && (a < 0) != (b < 0) {
+		q--
+	}
+	return q
+}
+
+// floorMod has the sign of b; by zero it gives 0.
+func floorMod[T int32 | int64](a, b T) T {
+	if b == 0 {
+		return 0
+	}
+	m := a % b
+	if m != 0 && (m < 0) != (b < 0) {
+		m += b
+	}
+	return m
+}
+
+func floorModFloat(a, b float32) float32 {
+	m := float32(math.Mod(float64(a), float64(b)))
+	if m != 0 && (m < 0) != (b < 0) {
+		m += b
+	}
+	return m
+}

@@ -1,0 +1,126 @@
+package fallback
+
+import (
+	"fmt"
+
+	"nanoflux/delegate"
+	"nanoflux/graph/schema"
+)
+
+func init() {
+	register(schema.BuiltinOperatorCONV_2D, kernel{
+		accepts: func(o operands) *delegate.Refusal {
+			return firstRefusal(o.counts(2, 3, 1), floatOperands(o),
+				fusable(options[schema.Conv2DOptionsT](o.op).FusedActivationFunction))
+		},
+		prepare: prepareConv,
+	})
+}
+
+// convolution is the geometry of CONV_2D: x [batch, height, width, channels],
+// w [out, kernel height, kernel width, channels/groups].
+type convolution struct {
+	batch, channels, out, groups int
+	h, w                         axis
+}
+
+// depth is the number of weights of one output channel.
+func (c *convolution) depth() int { return c.h.kernel * c.w.kernel * c.channels / c.groups }
+
+// pixels is the number of output positions.
+func (c *convolution) pixels() int { return c.batch * c.h.out * c.w.out }
+
+// convShapes checks the operands of CONV_2D and gives the output its shape.
+func convShapes(n *node) (*convolution, error) {
+	o := options[schema.Conv2DOptionsT](n.op)
+	x, w := n.in[0].shape, n.in[1].shape
+	if len(x) != 4 || len(w) != 4 {
+		return nil, fmt.Errorf("input %v and weights %v must have 4 dimensions", x, w)
+	}
+	c := &convolution{batch: x[0], channels: x[3], out: w[0]}
+	if w[3] == 0 || c.channels%w[3] != 0 || c.out%(c.channels/w[3]) != 0 {
+		return nil, fmt.Errorf("input %v does not go with weights %v", x, w)
+	}
+	c.groups = c.channels / w[3]
+	if n.has(2) && n.in[2].elements() != c.out {
+		return nil, fmt.Errorf("bias has %d elements, must have %d", n.in[2].elements(), c.out)
+	}
+	var err error
+	if c.h, err = newAxis(x[1], w[1], int(o.StrideH), int(max(1, o.DilationHFactor)), o.Padding); err != nil {
+		return nil, err
+	}
+	if c.w, err = newAxis(x[2], w[2], int(o.StrideW), int(max(1, o.DilationWFactor)), o.Padding); err != nil {
+		return nil, err
+	}
+	return c, n.shape(0, c.batch, c.h.out, c.w.out, c.out)
+}
+
+func prepareConv(n *node) (compute, error) {
+	c, err := convShapes(n)
+	if err != nil {
+		return nil, err
+	}
+	x, w, y := n.in[0], n.in[1], n.out[0]
+	outs, depth := c.out/c.groups, c.depth()
+	packAll := func(old []*packed) []*packed {
+		list := make([]*packed, c.groups)
+		for g := range list {
+			var reused *packed
+			if old != nil {
+				reused = old[g]
+			}
+			list[g] = packColumns(reused, n.pool, w.floats()[g*outs*depth:], outs, depth, depth, 1)
+		}
+		return list
+	}
+	var weights []*packed
+	if w.constant {
+		if n.state == nil {
+			n.state = packAll(nil)
+			n.unneeded(1)
+		}
+		weights = n.state.([]*packed)
+	}
+	act := fusedActivation(options[schema.Conv2DOptionsT](n.op).FusedActivationFunction)
+	return func() {
+		if !w.constant {
+			weights = packAll(weights)
+		}
+		for g, pw := range weights {
+			p := product{pool: n.pool, rows: c.pixels(), row: c.patches(x.floats(), g), w: pw, out: y.floats()[g*outs:], stride: c.out, act: act}
+			if n.has(2) {
+				p.bias = n.in[2].floats()[g*outs:][:outs]
+			}
+			p.run()
+		}
+	}, nil
+}
+
+// patches reads the rows of the convolution's left-hand side: row r is output
+// position r's window of the input, [kernel height, kernel width, channels of
+// the group], zero outside.
+func (c *convolution) patches(x []float32, group int) rowSource {
+	perGroup := c.channels / c.groups
+	if c.h.kernel == 1 && c.w.kernel == 1 && c.h.stride == 1 && c.w.stride == 1 && c.groups == 1 {
+		return matrixRows(x, c.channels)
+	}
+	return func(dst []float32, row, from int) {
+		ox := row % c.w.out
+		oy := row / c.w.out % c.h.out
+		image := x[row/(c.w.out*c.h.out)*c.h.in*c.w.in*c.channels+group*perGroup:]
+		y0, x0 := oy*c.h.stride-c.h.before, ox*c.w.stride-c.w.before
+		tap, at := from/perGroup, from%perGroup
+		for len(dst) > 0 {
+			n := min(perGroup-at, len(dst))
+			iy := y0 + tap/c.w.kernel*c.h.dilation
+			ix := x0 + tap%c.w.kernel*c.w.dilation
+			if iy >= 0 && iy < c.h.in && ix >= 0 && ix < c.w.in {
+				copy(dst[:n], image[(iy*c.w.in+ix)*c.channels+at:])
+			} else {
+				clear(dst[:n])
+			}
+			dst = dst[n:]
+			tap, at = tap+1, 0
+		}
+	}
+}

@@ -1,0 +1,410 @@
+package fallback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"unsafe"
+
+	"nanoflux/delegate"
+	"nanoflux/graph"
+)
+
+// executable is a compiled model. Runs take turns: there is one set of
+// activations.
+type executable struct {
+	mu      sync.Mutex
+	closed  bool
+	graph   *graph.Subgraph
+	values  []*value
+	nodes   []*node // those that run each time, in order
+	inputs  []*value
+	outputs []*value
+	// arena holds the activations; made at the first run.
+	arena      []byte
+	arenaBytes int
+}
+
+// compile checks that every operator has a kernel, folds constants and prepares
+// everything whose shape is known.
+func compile(ctx context.Context, m *graph.Model, threads int) (e *executable, err error) {
+	if len(m.Subgraphs) != 1 {
+		return nil, fmt.Errorf("%s: %d subgraphs, a segment has one: %w", m.Name, len(m.Subgraphs), delegate.ErrUnsupported)
+	}
+	g := &m.Subgraphs[0]
+	e = &executable{graph: g, values: make([]*value, len(g.Tensors))}
+	for i := range g.Tensors {
+		t := &g.Tensors[i]
+		v := &value{tensor: t, shape: slices.Clone(t.Shape)}
+		if c, ok := m.Constant(0, i); ok {
+			v.constant, v.known, v.data, v.size = true, true, c.Data, len(c.Data)
+		}
+		e.values[i] = v
+	}
+	for _, t := range g.Inputs {
+		v := e.values[t]
+		if v.constant {
+			return nil, fmt.Errorf("%s: input %q is constant: %w", m.Name, v.tensor.Name, delegate.ErrUnsupported)
+		}
+		v.input, v.known = true, true
+		if v.size, err = graph.ByteSize(v.tensor.Type, v.shape); err != nil {
+			return nil, fmt.Errorf("%s: input %q: %w: %w", m.Name, v.tensor.Name, delegate.ErrUnsupported, err)
+		}
+		e.inputs = append(e.inputs, v)
+	}
+	for _, t := range g.Outputs {
+		v := e.values[t]
+		v.output = true
+		e.outputs = append(e.outputs, v)
+	}
+	p := &pool{threads: threads}
+	for i := range g.Ops {
+		op := &g.Ops[i]
+		n := &node{op: op, label: m.OpLabel(0, i), pool: p, in: e.pick(op.Inputs), out: e.pick(op.Outputs)}
+		for _, v := range n.in {
+			if v != nil {
+				v.consumers++
+			}
+		}
+		k, refusal := find(operands{m, 0, op})
+		if refusal != nil {
+			return nil, fmt.Errorf("%s: %s: %w", m.Name, n.label, refusal)
+		}
+		n.kernel = k
+		e.nodes = append(e.nodes, n)
+	}
+	if err := guard(func() error { return e.fold(ctx) }); err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Name, err)
+	}
+	if err := guard(e.prepare); err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Name, err)
+	}
+	e.release()
+	return e, nil
+}
+
+func (e *executable) pick(tensors []int) []*value {
+	list := make([]*value, len(tensors))
+	for i, t := range tensors {
+		if t != graph.NoTensor {
+			list[i] = e.values[t]
+		}
+	}
+	return list
+}
+
+// fold computes the nodes whose inputs are all constant (dequantized weights,
+// mostly), and takes them off the list.
+func (e *executable) fold(ctx context.Context) error {
+	rest := e.nodes[:0]
+	for _, n := range e.nodes {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !n.foldable() {
+			rest = append(rest, n)
+			continue
+		}
+		run, err := n.kernel.prepare(n)
+		if err != nil {
+			return fmt.Errorf("%s: %w", n.label, err)
+		}
+		for _, v := range n.out {
+			if v.same != nil {
+				v.data, v.same = v.same.data, nil
+			} else {
+				v.data = graph.AlignedBytes(v.size)
+			}
+			v.constant, v.known, v.folded = true, true, true
+		}
+		run()
+		for _, v := range n.in {
+			if v != nil {
+				v.takenOver++
+			}
+		}
+	}
+	e.nodes = rest
+	return nil
+}
+
+func (n *node) foldable() bool {
+	for _, v := range n.in {
+		if v != nil && !v.constant {
+			return false
+		}
+	}
+	return !slices.Contains(n.out, nil)
+}
+
+// prepare goes through the nodes with the present shapes of the inputs, and
+// lays out the arena.
+func (e *executable) prepare() error {
+	for _, v := range e.values {
+		if !v.constant && !v.input {
+			v.known, v.same, v.own = false, nil, false
+		}
+	}
+	for _, n := range e.nodes {
+		n.late = slices.ContainsFunc(n.in, func(v *value) bool { return v != nil && !v.known })
+		if !n.late {
+			run, err := n.kernel.prepare(n)
+			if errors.Is(err, errNeedsValue) {
+				n.late = true
+			} else if err != nil {
+				return fmt.Errorf("%s: %w", n.label, err)
+			}
+			n.run = run
+		}
+		for _, v := range n.out {
+			if v != nil {
+				v.known, v.own = !n.late, n.late
+			}
+		}
+	}
+	e.lifetimes()
+	var planned []*value
+	for _, v := range e.values {
+		if v.inArena() {
+			planned = append(planned, v)
+		}
+	}
+	if size := planArena(planned); size != e.arenaBytes || e.arena == nil {
+		e.arena, e.arenaBytes = nil, size
+	}
+	return nil
+}
+
+func (e *executable) lifetimes() {
+	for _, v := range e.values {
+		v.first, v.last = len(e.nodes), -1
+	}
+	for i, n := range e.nodes {
+		for _, v := range append(slices.Clone(n.out), n.in...) {
+			if v == nil {
+				continue
+			}
+			// Memory of the caller's is not the arena's to share.
+			if v.output && v.same != nil {
+				v.same = nil
+			}
+			r := v.root()
+			r.first, r.last = min(r.first, i), max(r.last, i)
+		}
+	}
+}
+
+// release drops folded constants that every reader has packed into another
+// layout.
+func (e *executable) release() {
+	for _, v := range e.values {
+		if v.folded && !v.output && v.consumers > 0 && v.takenOver >= v.consumers {
+			v.data = nil
+		}
+	}
+}
+
+// Run implements delegate.Executable.
+func (e *executable) Run(ctx context.Context, inputs, outputs []graph.Array) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return fmt.Errorf("fallback: %w", delegate.ErrClosed)
+	}
+	if err := e.bindInputs(inputs); err != nil {
+		return fmt.Errorf("fallback: %w", err)
+	}
+	if len(outputs) != len(e.outputs) {
+		return fmt.Errorf("fallback: %w: room for %d outputs, there are %d", delegate.ErrInput, len(outputs), len(e.outputs))
+	}
+	err := guard(func() error { return e.run(ctx, outputs) })
+	for _, v := range e.inputs {
+		v.data = nil // the caller's
+	}
+	if err != nil {
+		return fmt.Errorf("fallback: %w", err)
+	}
+	return nil
+}
+
+// bindInputs checks the caller's inputs, prepares again when a shape changed,
+// and lets the input values point at the caller's data.
+func (e *executable) bindInputs(inputs []graph.Array) error {
+	if len(inputs) != len(e.inputs) {
+		return fmt.Errorf("%w: %d inputs given, there are %d", delegate.ErrInput, len(inputs), len(e.inputs))
+	}
+	changed := false
+	for i, v := range e.inputs {
+		if err := checkInput(v.tensor, inputs[i]); err != nil {
+			return fmt.Errorf("%w: input %d (%q): %w", delegate.ErrInput, i, v.tensor.Name, err)
+		}
+		changed = changed || !slices.Equal(v.shape, inputs[i].Shape)
+	}
+	if changed {
+		before := make([][]int, len(e.inputs))
+		for i, v := range e.inputs {
+			before[i] = slices.Clone(v.shape)
+			v.setShape(inputs[i].Shape)
+		}
+		if err := guard(e.prepare); err != nil {
+			for i, v := range e.inputs {
+				v.setShape(before[i])
+			}
+			if restore := guard(e.prepare); restore != nil {
+				e.closed = true
+			}
+			return fmt.Errorf("%w: these input shapes do not go together: %w", delegate.ErrInput, err)
+		}
+	}
+	for i, v := range e.inputs {
+		v.data = aligned(inputs[i].Data)
+	}
+	return nil
+}
+
+func (v *value) setShape(shape []int) {
+	v.shape = append(v.shape[:0], shape...)
+	v.size, _ = graph.ByteSize(v.tensor.Type, shape) // checked by checkInput
+}
+
+func checkInput(t *graph.Tensor, a graph.Array) error {
+	if a.Type != t.Type {
+		return fmt.Errorf("type %v, must be %v", a.Type, t.Type)
+	}
+	if len(a.Shape) != len(t.Shape) {
+		return fmt.Errorf("shape %v, must be %v", a.Shape, t.Shape)
+	}
+	for i, d := range a.Shape {
+		free := t.ShapeSignature != nil && t.ShapeSignature[i] == -1
+		if d != t.Shape[i] && !free {
+			return fmt.Errorf("shape %v, must be %v", a.Shape, t.Shape)
+		}
+	}
+	want, err := graph.ByteSize(a.Type, a.Shape)
+	if err != nil {
+		return err
+	}
+	if want != len(a.Data) {
+		return fmt.Errorf("%d bytes of data, %v %v takes %d", len(a.Data), a.Type, a.Shape, want)
+	}
+	return nil
+}
+
+// aligned returns data, or a copy when it is not aligned for any element.
+func aligned(data []byte) []byte {
+	if uintptr(unsafe.Pointer(unsafe.SliceData(data)))%8 == 0 {
+		return data
+	}
+	c := graph.AlignedBytes(len(data))
+	copy(c, data)
+	return c
+}
+
+func (e *executable) run(ctx context.Context, outputs []graph.Array) error {
+	if e.arena == nil {
+		e.arena = graph.AlignedBytes(e.arenaBytes)
+	}
+	for _, v := range e.values {
+		if v.inArena() {
+			v.data = e.arena[v.offset : v.offset+v.size : v.offset+v.size]
+		}
+	}
+	e.bindOutputs(outputs)
+	for _, n := range e.nodes {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := n.step(); err != nil {
+			return fmt.Errorf("%s: %w", n.label, err)
+		}
+	}
+	e.deliver(outputs)
+	return nil
+}
+
+// bindOutputs lets outputs be written straight into the caller's memory where
+// it suffices.
+func (e *executable) bindOutputs(outputs []graph.Array) {
+	for i, v := range e.outputs {
+		if v.constant || v.input || v.own {
+			continue
+		}
+		room := outputs[i].Data
+		if cap(room) >= v.size && uintptr(unsafe.Pointer(unsafe.SliceData(room)))%8 == 0 {
+			v.data = room[:v.size]
+		} else {
+			v.data = graph.AlignedBytes(v.size)
+		}
+	}
+}
+
+// step runs a node, after preparing it if its shapes depend on data.
+func (n *node) step() error {
+	if n.late {
+		n.running = true
+		run, err := n.kernel.prepare(n)
+		n.running = false
+		if err != nil {
+			return err
+		}
+		for _, v := range n.out {
+			if v == nil {
+				continue
+			}
+			if v.same = nil; cap(v.data) < v.size || !v.own {
+				v.data = graph.AlignedBytes(v.size)
+			}
+			v.data = v.data[:v.size]
+		}
+		run()
+		return nil
+	}
+	for _, v := range n.out {
+		if v != nil && v.same != nil {
+			v.data = v.root().data[:v.size]
+		}
+	}
+	n.run()
+	return nil
+}
+
+// deliver hands over the outputs that were not written in place.
+func (e *executable) deliver(outputs []graph.Array) {
+	for i, v := range e.outputs {
+		o := &outputs[i]
+		o.Type = v.tensor.Type
+		o.Shape = append(o.Shape[:0:0], v.shape...)
+		inPlace := !v.constant && !v.input && !v.own && slices.Index(e.outputs, v) == i
+		if inPlace {
+			o.Data = v.data
+			continue
+		}
+		if cap(o.Data) < len(v.data) {
+			o.Data = graph.AlignedBytes(len(v.data))
+		}
+		o.Data = o.Data[:len(v.data)]
+		copy(o.Data, v.data)
+	}
+}
+
+// Close implements delegate.Executable.
+func (e *executable) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed = true
+	e.values, e.nodes, e.inputs, e.outputs, e.arena = nil, nil, nil, nil, nil
+	return nil
+}
+
+// guard turns a panic of a kernel into an error: a mistake of ours must not
+// take the program down with it.
+func guard(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("mistake in a Go kernel, please report it: %v", r)
+		}
+	}()
+	return f()
+}

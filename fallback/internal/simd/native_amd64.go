@@ -1,0 +1,26 @@
+package simd
+
+import "golang.org/x/sys/cpu"
+
+//go:noescape
+func multiplyAVX512(depth int, a, b, c *float32, stride int)
+
+//go:noescape
+func multiplyAVX2(depth int, a, b, c *float32, stride int)
+
+func native() []*Table {
+	var list []*Table
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+		list = append(list, &Table{Name: "avx2", Rows: 6, Columns: 16, Multiply: func(depth int, a, b, c []float32, stride int) {
+			checkTile(6, 16, depth, a, b, c, stride)
+			multiplyAVX2(depth, &a[0], &b[0], &c[0], stride)
+		}})
+	}
+	if cpu.X86.HasAVX512F {
+		list = append(list, &Table{Name: "avx512", Rows: 12, Columns: 32, Multiply: func(depth int, a, b, c []float32, stride int) {
+			checkTile(12, 32, depth, a, b, c, stride)
+			multiplyAVX512(depth, &a[0], &b[0], &c[0], stride)
+		}})
+	}
+	return list
+}

@@ -1,0 +1,48 @@
+// Package simd holds the inner loops of the Go kernels: one table of functions
+// for each level of CPU features, chosen once at start. Every table computes
+// what the generic one computes, up to the rounding of sums.
+//
+// NANOFLUX_SIMD (generic, avx2, avx512, neon) overrides the choice, for tests
+// and bug reports; a level that this CPU or build lacks is ignored.
+package simd
+
+//go:generate go run ./genasm
+
+import (
+	"os"
+	"sync"
+)
+
+// Table is the set of inner loops for one level of CPU features.
+type Table struct {
+	// Name of the level: "generic", "avx2", "avx512", "neon".
+	Name string
+
+	// Rows and Columns are the size of the tile that Multiply computes.
+	Rows, Columns int
+
+	// Multiply adds the product of two packed panels to a tile:
+	//
+	//	c[i·stride + j] += Σ a[k·Rows + i] · b[k·Columns + j],  0 ≤ k < depth
+	//
+	// for i < Rows and j < Columns. All slices must be long enough.
+	Multiply func(depth int, a, b, c []float32, stride int)
+}
+
+var active = sync.OnceValue(func() *Table {
+	tables := Available()
+	for _, t := range tables {
+		if t.Name == os.Getenv("NANOFLUX_SIMD") {
+			return t
+		}
+	}
+	return tables[len(tables)-1]
+})
+
+// Active is the table in use.
+func Active() *Table { return active() }
+
+var available = sync.OnceValue(func() []*Table { return append([]*Table{&generic}, native()...) })
+
+// Available lists the tables that this CPU can run, generic first, fastest last.
+func Available() []*Table { return available() }

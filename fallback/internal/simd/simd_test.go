@@ -1,0 +1,75 @@
+package simd
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+func TestEveryTableMultipliesTilesAsTheDefinitionSays(t *testing.T) {
+	for _, table := range Available() {
+		for _, depth := range []int{1, 2, 3, 4, 5, 7, 8, 63, 384} {
+			for _, extra := range []int{0, 1, 17} {
+				t.Run(fmt.Sprintf("%s, depth %d, stride +%d", table.Name, depth, extra), func(t *testing.T) {
+					testTile(t, table, depth, table.Columns+extra)
+				})
+			}
+		}
+	}
+}
+
+func testTile(t *testing.T, table *Table, depth, stride int) {
+	r := rand.New(rand.NewPCG(uint64(depth), uint64(stride)))
+	// One element before and behind each slice stands guard.
+	random := func(n int) []float32 {
+		s := make([]float32, n+2)
+		for i := range s {
+			s[i] = r.Float32()*2 - 1
+		}
+		return s
+	}
+	a, b := random(table.Rows*depth), random(table.Columns*depth)
+	c := random((table.Rows-1)*stride + table.Columns)
+	want := append([]float32(nil), c...)
+	for i := range table.Rows {
+		for j := range table.Columns {
+			sum := 0.0
+			for k := range depth {
+				sum += float64(a[1+k*table.Rows+i]) * float64(b[1+k*table.Columns+j])
+			}
+			want[1+i*stride+j] += float32(sum)
+		}
+	}
+	table.Multiply(depth, a[1:len(a)-1], b[1:len(b)-1], c[1:len(c)-1], stride)
+	inTile := func(i int) bool { return i >= 1 && i < len(c)-1 && (i-1)%stride < table.Columns }
+	for i := range c {
+		if inTile(i) && math.Abs(float64(c[i]-want[i])) > 1e-6*float64(depth+8) || !inTile(i) && c[i] != want[i] {
+			t.Fatalf("element %d is %v, want %v", i-1, c[i], want[i])
+		}
+	}
+}
+
+func TestTheChosenTableIsAvailable(t *testing.T) {
+	for _, table := range Available() {
+		if table == Active() {
+			return
+		}
+	}
+	t.Fatalf("active table %q is not in the list", Active().Name)
+}
+
+func BenchmarkMultiply(b *testing.B) {
+	const depth = 256
+	for _, table := range Available() {
+		b.Run(table.Name, func(b *testing.B) {
+			x, y := make([]float32, table.Rows*depth), make([]float32, table.Columns*depth)
+			c := make([]float32, table.Rows*table.Columns)
+			for b.Loop() {
+				table.Multiply(depth, x, y, c, table.Columns)
+			}
+			flops := 2 * float64(depth*table.Rows*table.Columns) * float64(b.N)
+			b.ReportMetric(flops/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+		})
+	}
+}

@@ -1,0 +1,158 @@
+package fallback
+
+import (
+	"errors"
+	"fmt"
+
+	"nanoflux/delegate"
+	"nanoflux/graph"
+	"nanoflux/graph/schema"
+)
+
+func init() {
+	register(schema.BuiltinOperatorSLICE, kernel{accepts: withIndices(3, 1, 2), prepare: prepareSlice})
+	register(schema.BuiltinOperatorSTRIDED_SLICE, kernel{
+		accepts: func(o operands) *delegate.Refusal {
+			if s := options[schema.StridedSliceOptionsT](o.op); s.EllipsisMask != 0 || s.NewAxisMask != 0 {
+				return delegate.Refuse(delegate.ReasonOption, "ellipsis or new-axis mask")
+			}
+			return withIndices(4, 1, 2, 3)(o)
+		},
+		prepare: prepareStridedSlice,
+	})
+}
+
+// withIndices is acceptsMove for operators with integer operands.
+func withIndices(inputs int, integers ...int) func(o operands) *delegate.Refusal {
+	return func(o operands) *delegate.Refusal {
+		r := acceptsMove(inputs, inputs, 1)(o)
+		for _, i := range integers {
+			if r == nil {
+				r = o.types(i, graph.Int32, graph.Int64)
+			}
+		}
+		return r
+	}
+}
+
+func prepareSlice(n *node) (compute, error) {
+	begin, err := n.ints(1)
+	if err != nil {
+		return nil, err
+	}
+	size, err := n.ints(2)
+	if err != nil {
+		return nil, err
+	}
+	x := n.in[0].shape
+	if len(begin) != len(x) || len(size) != len(x) {
+		return nil, fmt.Errorf("begin %v and size %v do not go with shape %v", begin, size, x)
+	}
+	strides := dense(x)
+	shape, at := make([]int, len(x)), 0
+	for i := range x {
+		shape[i] = size[i]
+		if size[i] == -1 { // to the end
+			shape[i] = x[i] - begin[i]
+		}
+		if begin[i] < 0 || shape[i] < 0 || begin[i] > x[i] || shape[i] > x[i]-begin[i] {
+			return nil, fmt.Errorf("begin %v, size %v is outside shape %v", begin, size, x)
+		}
+		at += begin[i] * strides[i]
+	}
+	if err := n.shape(0, shape...); err != nil {
+		return nil, err
+	}
+	return prepareMove(n, move{shape: shape, to: dense(shape), from: strides, fromAt: at})
+}
+
+// prepareStridedSlice is NumPy's x[begin:end:step] with TensorFlow's masks: a
+// set bit of begin_mask or end_mask means from the start or to the end, one of
+// shrink_axis_mask takes one element and drops the dimension.
+func prepareStridedSlice(n *node) (compute, error) {
+	o := options[schema.StridedSliceOptionsT](n.op)
+	var list [3][]int
+	for i := range list {
+		var err error
+		if list[i], err = n.ints(i + 1); err != nil {
+			return nil, err
+		}
+	}
+	begin, end, step := list[0], list[1], list[2]
+	x := n.in[0].shape
+	if len(begin) > len(x) || len(end) != len(begin) || len(step) != len(begin) {
+		return nil, fmt.Errorf("begin %v, end %v, step %v do not go with shape %v", begin, end, step, x)
+	}
+	strides := dense(x)
+	var shape []int
+	m := move{}
+	for i, d := range x {
+		if i >= len(begin) {
+			m.shape, m.from = append(m.shape, d), append(m.from, strides[i])
+			shape = append(shape, d)
+			continue
+		}
+		if step[i] == 0 {
+			return nil, errors.New("a step is 0")
+		}
+		bit := int32(1) << i
+		first, count := spanOf(begin[i], end[i], step[i], d, o.BeginMask&bit != 0, o.EndMask&bit != 0, o.Offset)
+		if o.ShrinkAxisMask&bit != 0 {
+			index := begin[i]
+			if index < 0 {
+				index += d
+			}
+			if index < 0 || index >= d {
+				return nil, fmt.Errorf("index %d is outside dimension %d of shape %v", begin[i], i, x)
+			}
+			first, count = index, 1
+		} else {
+			shape = append(shape, count)
+		}
+		m.shape, m.from = append(m.shape, count), append(m.from, strides[i]*step[i])
+		m.fromAt += first * strides[i]
+	}
+	if err := n.shape(0, shape...); err != nil {
+		return nil, err
+	}
+	m.to = dense(m.shape)
+	return prepareMove(n, m)
+}
+
+// spanOf is the first index and the number of indices of begin:end:step in a
+// dimension of size d. With relative, end counts from begin.
+func spanOf(begin, end, step, d int, fromStart, toEnd, relative bool) (first, count int) {
+	low, high := 0, d // where an index may stand, for the direction
+	if step < 0 {
+		low, high = -1, d-1
+	}
+	clampIndex := func(i int) int {
+		if i < 0 {
+			i += d
+		}
+		return min(max(i, low), high)
+	}
+	first = clampIndex(begin)
+	if fromStart {
+		first = 0
+		if step < 0 {
+			first = d - 1
+		}
+	}
+	if relative {
+		end += first
+	}
+	last := clampIndex(end)
+	if toEnd {
+		last = d
+		if step < 0 {
+			last = -1
+		}
+	}
+	if step > 0 {
+		count = (last - first + step - 1) / step
+	} else {
+		count = (last - first + step + 1) / step
+	}
+	return first, max(0, count)
+}

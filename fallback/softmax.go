@@ -1,0 +1,105 @@
+package fallback
+
+import (
+	"errors"
+	"math"
+
+	"nanoflux/delegate"
+	"nanoflux/graph/schema"
+)
+
+func init() {
+	accepts := func(o operands) *delegate.Refusal { return firstRefusal(o.counts(1, 1, 1), floatOperands(o)) }
+	register(schema.BuiltinOperatorSOFTMAX, kernel{accepts: accepts, prepare: func(n *node) (compute, error) {
+		beta := options[schema.SoftmaxOptionsT](n.op).Beta
+		return prepareRows(n, func(out, in []float32) { softmax(out, in, beta) })
+	}})
+	register(schema.BuiltinOperatorLOG_SOFTMAX, kernel{accepts: accepts, prepare: func(n *node) (compute, error) {
+		return prepareRows(n, logSoftmax)
+	}})
+	register(schema.BuiltinOperatorL2_NORMALIZATION, kernel{
+		accepts: func(o operands) *delegate.Refusal {
+			return firstRefusal(o.counts(1, 1, 1), floatOperands(o), fusable(options[schema.L2NormOptionsT](o.op).FusedActivationFunction))
+		},
+		prepare: func(n *node) (compute, error) {
+			act := fusedActivation(options[schema.L2NormOptionsT](n.op).FusedActivationFunction)
+			return prepareRows(n, func(out, in []float32) {
+				l2Normalize(out, in)
+				if act != nil {
+					act(out)
+				}
+			})
+		},
+	})
+}
+
+// prepareRows computes each row of the last dimension on its own.
+func prepareRows(n *node, f func(out, in []float32)) (compute, error) {
+	shape := n.in[0].shape
+	if len(shape) == 0 {
+		return nil, errors.New("the input is a scalar, must have at least one dimension")
+	}
+	width := shape[len(shape)-1]
+	if err := n.shape(0, shape...); err != nil {
+		return nil, err
+	}
+	total := n.in[0].elements()
+	return func() {
+		if total == 0 {
+			return
+		}
+		x, y := n.in[0].floats(), n.out[0].floats()
+		n.pool.chunks(total/width, 1+(1<<11)/width, func(from, to int) {
+			for i := from; i < to; i++ {
+				f(y[i*width:(i+1)*width], x[i*width:(i+1)*width])
+			}
+		})
+	}, nil
+}
+
+// softmax is e^(β·(x − max)) over its sum.
+func softmax(out, in []float32, beta float32) {
+	top := in[0]
+	for _, v := range in {
+		top = max(top, v)
+	}
+	sum := float32(0)
+	for i, v := range in {
+		e := exp(float32((v - top) * beta))
+		out[i] = e
+		sum += e
+	}
+	scale := 1 / sum
+	for i := range out {
+		out[i] *= scale
+	}
+}
+
+// logSoftmax is x − max − ln Σ e^(x − max).
+func logSoftmax(out, in []float32) {
+	top := in[0]
+	for _, v := range in {
+		top = max(top, v)
+	}
+	sum := float32(0)
+	for _, v := range in {
+		sum += exp(v - top)
+	}
+	shift := top + float32(math.Log(float64(sum)))
+	for i, v := range in {
+		out[i] = v - shift
+	}
+}
+
+// l2Normalize divides by the Euclidean norm, which is at least 1e-6 as in
+// TensorFlow Lite.
+func l2Normalize(out, in []float32) {
+	sum := float32(0)
+	for _, v := range in {
+		sum += float32(v * v)
+	}
+	norm := max(sqrt(sum), 1e-6)
+	for i, v := range in {
+		out[i] = v / norm
+	}
+}

@@ -1,0 +1,164 @@
+package fallback
+
+import (
+	"unsafe"
+
+	"nanoflux/delegate"
+	"nanoflux/graph"
+)
+
+// fixedSize refuses types whose elements are not whole bytes of a fixed number:
+// strings, packed int4.
+func fixedSize(t *graph.Tensor) *delegate.Refusal {
+	if t == nil || graph.ElementBits(t.Type)%8 != 0 || graph.ElementBits(t.Type) == 0 {
+		name := "left out"
+		if t != nil {
+			name = t.Type.String()
+		}
+		return delegate.Refuse(delegate.ReasonType, "an operand is %s; takes types of whole bytes", name)
+	}
+	return nil
+}
+
+// acceptsMove is kernel.accepts of operators that only move data: inputs to
+// most, of which the first is data, and outs outputs of the same type.
+func acceptsMove(inputs, most, outs int) func(o operands) *delegate.Refusal {
+	return func(o operands) *delegate.Refusal {
+		if r := firstRefusal(o.counts(inputs, most, outs), fixedSize(o.in(0))); r != nil {
+			return r
+		}
+		return o.outTypes(0, o.in(0).Type)
+	}
+}
+
+// elementSize is the size of an element of a type of whole bytes.
+func elementSize(t graph.TensorType) int { return graph.ElementBits(t) / 8 }
+
+// move is a copy of a box of elements between two arrays.
+type move struct {
+	shape []int
+	// to and from are the strides of the two arrays, in elements; 0 repeats,
+	// negative ones run backwards. toAt and fromAt are where the first
+	// element goes and comes from.
+	to, from     []int
+	toAt, fromAt int
+}
+
+// dense are the strides of a dense array.
+func dense(shape []int) []int {
+	strides := make([]int, len(shape))
+	stride := 1
+	for i := len(shape) - 1; i >= 0; i-- {
+		strides[i] = stride
+		stride *= shape[i]
+	}
+	return strides
+}
+
+// merged joins dimensions that both arrays step through as one, and drops those
+// of size 1.
+func (m move) merged() move {
+	out := move{toAt: m.toAt, fromAt: m.fromAt}
+	for i, d := range m.shape {
+		last := len(out.shape) - 1
+		switch {
+		case d == 1:
+		case last >= 0 && out.to[last] == m.to[i]*d && out.from[last] == m.from[i]*d:
+			out.shape[last] *= d
+			out.to[last], out.from[last] = m.to[i], m.from[i]
+		default:
+			out.shape = append(out.shape, d)
+			out.to, out.from = append(out.to, m.to[i]), append(out.from, m.from[i])
+		}
+	}
+	return out
+}
+
+// run copies. dst and src are the arrays' data, size the bytes of an element.
+func (m move) run(p *pool, dst, src []byte, size int) {
+	total := 1
+	for _, d := range m.shape {
+		total *= d
+	}
+	if total == 0 {
+		return
+	}
+	m = m.merged()
+	if len(m.shape) == 0 {
+		copy(dst[m.toAt*size:][:size], src[m.fromAt*size:])
+		return
+	}
+	if first := m.shape[0]; len(m.shape) > 1 && total*size > 1<<16 {
+		p.chunks(first, 1, func(a, b int) {
+			part := m
+			part.shape = append([]int{b - a}, m.shape[1:]...)
+			part.toAt += a * m.to[0]
+			part.fromAt += a * m.from[0]
+			part.box(dst, src, size)
+		})
+		return
+	}
+	m.box(dst, src, size)
+}
+
+// box copies recursively, the last dimension as one line.
+func (m move) box(dst, src []byte, size int) {
+	if len(m.shape) == 1 {
+		m.line(dst, src, size)
+		return
+	}
+	inner := move{shape: m.shape[1:], to: m.to[1:], from: m.from[1:]}
+	for i := range m.shape[0] {
+		inner.toAt, inner.fromAt = m.toAt+i*m.to[0], m.fromAt+i*m.from[0]
+		inner.box(dst, src, size)
+	}
+}
+
+func (m move) line(dst, src []byte, size int) {
+	n, to, from := m.shape[0], m.to[0], m.from[0]
+	if to == 1 && from == 1 {
+		copy(dst[m.toAt*size:(m.toAt+n)*size], src[m.fromAt*size:(m.fromAt+n)*size])
+		return
+	}
+	if size == 4 && uintptr(unsafe.Pointer(unsafe.SliceData(dst)))%4 == 0 && uintptr(unsafe.Pointer(unsafe.SliceData(src)))%4 == 0 {
+		d, s := graph.View[uint32](dst), graph.View[uint32](src)
+		a, b := m.toAt, m.fromAt
+		for range n {
+			d[a] = s[b]
+			a, b = a+to, b+from
+		}
+		return
+	}
+	a, b := m.toAt*size, m.fromAt*size
+	for range n {
+		copy(dst[a:a+size], src[b:b+size])
+		a, b = a+to*size, b+from*size
+	}
+}
+
+// prepareMove is the compute of an operator that is one move from input 0 to
+// output 0.
+func prepareMove(n *node, m move) (compute, error) { return prepareMoveFrom(n, 0, m) }
+
+// prepareMoveFrom is prepareMove from another input.
+func prepareMoveFrom(n *node, input int, m move) (compute, error) {
+	size := elementSize(n.in[input].tensor.Type)
+	return func() { m.run(n.pool, n.out[0].data, n.in[input].data, size) }, nil
+}
+
+// axisOf turns an axis that may count from the end into an index.
+func axisOf(axis, rank int) (int, bool) {
+	if axis < 0 {
+		axis += rank
+	}
+	return axis, axis >= 0 && axis < rank
+}
+
+// sizeOf is the number of elements of a checked shape.
+func sizeOf(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}

@@ -1,0 +1,109 @@
+package fallback
+
+import (
+	"math"
+
+	"nanoflux/delegate"
+	"nanoflux/graph"
+	"nanoflux/graph/schema"
+)
+
+func init() {
+	float := func(code graph.OpCode, f func(float32) float32) {
+		register(code, floatMap(func(*graph.Op) func(float32) float32 { return f }))
+	}
+	double := func(code graph.OpCode, f func(float64) float64) {
+		float(code, func(x float32) float32 { return float32(f(float64(x))) })
+	}
+	float(schema.BuiltinOperatorRSQRT, func(x float32) float32 { return 1 / sqrt(x) })
+	float(schema.BuiltinOperatorSQRT, sqrt)
+	float(schema.BuiltinOperatorSQUARE, func(x float32) float32 { return x * x })
+	float(schema.BuiltinOperatorEXP, exp)
+	float(schema.BuiltinOperatorTANH, tanh)
+	float(schema.BuiltinOperatorLOGISTIC, logistic)
+	float(schema.BuiltinOperatorABS, func(x float32) float32 { return float32(math.Abs(float64(x))) })
+	float(schema.BuiltinOperatorNEG, func(x float32) float32 { return -x })
+	double(schema.BuiltinOperatorLOG, math.Log)
+	double(schema.BuiltinOperatorSIN, math.Sin)
+	double(schema.BuiltinOperatorCOS, math.Cos)
+	double(schema.BuiltinOperatorFLOOR, math.Floor)
+	double(schema.BuiltinOperatorCEIL, math.Ceil)
+	double(schema.BuiltinOperatorROUND, math.RoundToEven)
+	float(schema.BuiltinOperatorSIGN, func(x float32) float32 {
+		switch {
+		case x > 0:
+			return 1
+		case x < 0:
+			return -1
+		}
+		return x
+	})
+	float(schema.BuiltinOperatorRELU, func(x float32) float32 { return max(x, 0) })
+	float(schema.BuiltinOperatorRELU6, func(x float32) float32 { return min(max(x, 0), 6) })
+	float(schema.BuiltinOperatorRELU_N1_TO_1, func(x float32) float32 { return min(max(x, -1), 1) })
+	float(schema.BuiltinOperatorRELU_0_TO_1, func(x float32) float32 { return min(max(x, 0), 1) })
+	float(schema.BuiltinOperatorELU, func(x float32) float32 {
+		if x >= 0 {
+			return x
+		}
+		return float32(math.Expm1(float64(x)))
+	})
+	float(schema.BuiltinOperatorHARD_SWISH, func(x float32) float32 {
+		return x * min(max(x+3, 0), 6) / 6
+	})
+	register(schema.BuiltinOperatorLEAKY_RELU, floatMap(func(op *graph.Op) func(float32) float32 {
+		alpha := options[schema.LeakyReluOptionsT](op).Alpha
+		return func(x float32) float32 {
+			if x >= 0 {
+				return x
+			}
+			return x * alpha
+		}
+	}))
+	register(schema.BuiltinOperatorGELU, floatMap(func(op *graph.Op) func(float32) float32 {
+		if options[schema.GeluOptionsT](op).Approximate {
+			return geluTanh
+		}
+		return geluErf
+	}))
+	registerBinary(schema.BuiltinOperatorPRELU, graph.Float32, graph.Float32, perElement(func(x, alpha float32) float32 {
+		if x >= 0 {
+			return x
+		}
+		return x * alpha
+	}), nil)
+}
+
+// floatMap is the kernel that applies a function to each float32.
+func floatMap(choose func(op *graph.Op) func(float32) float32) kernel {
+	return mapKernel(graph.Float32, graph.Float32, func(op *graph.Op) func(out, in []float32) {
+		f := choose(op)
+		return func(out, in []float32) {
+			for i, v := range in {
+				out[i] = f(v)
+			}
+		}
+	})
+}
+
+// mapKernel is the kernel that computes each element of the output from the
+// same element of the input. The function gets parts of the data, of equal
+// length.
+func mapKernel[T, U graph.Element](in, out graph.TensorType, choose func(op *graph.Op) func(out []U, in []T)) kernel {
+	return kernel{
+		accepts: func(o operands) *delegate.Refusal {
+			return firstRefusal(o.counts(1, 1, 1), o.types(0, in), o.outTypes(0, out))
+		},
+		prepare: func(n *node) (compute, error) {
+			if err := n.shape(0, n.in[0].shape...); err != nil {
+				return nil, err
+			}
+			f := choose(n.op)
+			total := n.in[0].elements()
+			return func() {
+				x, y := graph.View[T](n.in[0].data), graph.View[U](n.out[0].data)
+				n.pool.chunks(total, 1<<12, func(from, to int) { f(y[from:to], x[from:to]) })
+			}, nil
+		},
+	}
+}

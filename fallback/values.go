@@ -1,0 +1,80 @@
+package fallback
+
+import (
+	"slices"
+
+	"nanoflux/graph"
+)
+
+// value is one tensor of a compiled model.
+type value struct {
+	tensor *graph.Tensor
+	// shape and size in bytes, once known.
+	shape []int
+	size  int
+	known bool
+	// data is set for constants at compile time, for others before the node
+	// that writes them runs.
+	data []byte
+	// constant: data does not change between runs.
+	constant bool
+	// folded: a constant that was computed at compile time.
+	folded bool
+	// consumers is how many nodes read it, takenOver how many of them do not
+	// need it any more.
+	consumers, takenOver int
+	// same is another value whose memory this one shares, or nil.
+	same *value
+	// input and output mark the model's own: the caller brings their memory.
+	input, output bool
+	// own: memory of its own at run time, since its size was not known before.
+	own bool
+
+	first, last int // the steps that write and last read it
+	offset      int // in the arena
+}
+
+// root is the value whose memory v uses.
+func (v *value) root() *value {
+	for v.same != nil {
+		v = v.same
+	}
+	return v
+}
+
+// inArena reports whether the planner places the value.
+func (v *value) inArena() bool {
+	return v.known && !v.constant && !v.input && !v.output && v.same == nil
+}
+
+// planArena gives every value in the arena an offset such that values which
+// live at the same time do not overlap, and returns the arena's size in bytes.
+// Larger values are placed first, each in the lowest gap that fits (greedy by
+// size: Pisarchyk and Lee, "Efficient memory management for deep neural net
+// inference", 2020).
+func planArena(values []*value) int {
+	const align = 64
+	var placed []*value
+	todo := slices.Clone(values)
+	slices.SortStableFunc(todo, func(a, b *value) int { return b.size - a.size })
+	total := 0
+	for _, v := range todo {
+		offset := 0
+		// placed is sorted by offset: walk up, jumping over what overlaps in
+		// time and does not leave room below it.
+		for _, p := range placed {
+			if p.last < v.first || v.last < p.first {
+				continue
+			}
+			if offset+v.size <= p.offset {
+				break
+			}
+			offset = max(offset, (p.offset+p.size+align-1)/align*align)
+		}
+		v.offset = offset
+		at, _ := slices.BinarySearchFunc(placed, v, func(a, b *value) int { return a.offset - b.offset })
+		placed = slices.Insert(placed, at, v)
+		total = max(total, offset+v.size)
+	}
+	return total
+}
