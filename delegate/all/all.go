@@ -1,0 +1,8 @@
+// Package all registers every backend of this build: import it for its side
+// effect, then use delegate.Kinds and delegate.Open.
+package all
+
+import (
+	_ "nanoflux/delegate/tflite" // for its side effect
+	_ "nanoflux/fallback"        // for its side effect
+)
