@@ -88,7 +88,7 @@ func TestMistakesAreReportedWithTheirPlaceAndTheNearestWord(t *testing.T) {
 	tests := []struct {
 		name, text, want string
 	}{
-		{"an unknown key at the top", "versoin: 1\n" + valid, `p.yaml:1:1: a profile has no key "versoin"; did you mean "version"?`},
+		{"an unknown key at the top", "verzion: 1\n" + valid, `p.yaml:1:1: a profile has no key "verzion"; did you mean "version"?`},
 		{"an unknown key in a backend", valid + "    option: {}\n", `p.yaml:7:5: backend 2 has no key "option"; did you mean "options"?`},
 		{"an unknown key in match", valid + "match:\n  sock: x\n", `p.yaml:8:3: match has no key "sock"; did you mean "soc"?`},
 		{"an unknown key in a rule", rule("  - ops: ADD", "    backend: npu"), `p.yaml:8:5: rule 1 has no key "ops"; did you mean "op"?`},

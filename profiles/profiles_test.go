@@ -86,7 +86,7 @@ func TestNearestFindsTypingErrorsOnly(t *testing.T) {
 		{"bakcend", "backend"},
 		{"Backend", "backend"},
 		{"aviod", "avoid"},
-		{"nmae", "name"},
+		{"naem", "name"},
 		{"ops", "op"},
 		{"threads", ""},
 		{"", ""},
