@@ -1,0 +1,288 @@
+//go:build tflite
+
+package tflite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"unsafe"
+
+	gotflite "github.com/tphakala/go-tflite"
+	"github.com/tphakala/go-tflite/delegates/xnnpack"
+
+	"nanoflux/delegate"
+	"nanoflux/graph"
+)
+
+// executable owns one interpreter and everything it was made of. The mutex lets
+// calls take turns: an interpreter that is invoked and deleted at once crashes.
+type executable struct {
+	mu       sync.Mutex
+	inputs   []graph.Tensor
+	outputs  []graph.Tensor
+	shapes   [][]int // the present shapes of the inputs
+	messages *messages
+	// interpreter is nil once closed. Its Delete frees in the one right order:
+	// interpreter, options, delegates, model.
+	interpreter *gotflite.Interpreter
+}
+
+func newExecutable(segment *graph.Model, o Options) (*executable, error) {
+	if len(segment.Subgraphs) != 1 {
+		return nil, fmt.Errorf("%d subgraphs, a segment has one: %w", len(segment.Subgraphs), delegate.ErrUnsupported)
+	}
+	g := &segment.Subgraphs[0]
+	for i := range g.Ops {
+		if r := supports(segment, 0, i); r != nil {
+			return nil, fmt.Errorf("%s: %w", segment.OpLabel(0, i), r)
+		}
+	}
+	data, err := graph.Marshal(segment)
+	if err != nil {
+		return nil, err
+	}
+	e := &executable{messages: newMessages()}
+	for _, t := range g.Inputs {
+		e.inputs = append(e.inputs, g.Tensors[t])
+		e.shapes = append(e.shapes, slices.Clone(g.Tensors[t].Shape))
+	}
+	for _, t := range g.Outputs {
+		e.outputs = append(e.outputs, g.Tensors[t])
+	}
+	if err := e.open(data, o); err != nil {
+		_ = e.Close() // the first error is the one to report
+		return nil, err
+	}
+	return e, nil
+}
+
+// open makes the interpreter. What it took is freed by Close, or here when
+// there is no interpreter to own it.
+func (e *executable) open(data []byte, o Options) error {
+	model := gotflite.NewModel(data) // copies data to C memory
+	if model == nil {
+		return e.failure("reading the model", gotflite.Error)
+	}
+	options := gotflite.NewInterpreterOptions()
+	if options == nil {
+		model.Delete()
+		return e.failure("making options", gotflite.Error)
+	}
+	discard := func() {
+		options.Delete() // and its delegates
+		model.Delete()
+	}
+	options.SetNumThread(o.Threads)
+	if !e.messages.attach(options) {
+		discard()
+		return e.failure("setting options", gotflite.Error)
+	}
+	if o.XNNPACK {
+		x := xnnpack.New(xnnpack.DelegateOptions{NumThreads: int32(o.Threads)})
+		if x == nil {
+			discard()
+			return fmt.Errorf("%w: the XNNPACK delegate cannot be made", delegate.ErrUnavailable)
+		}
+		options.AddDelegate(x)
+	}
+	e.interpreter = gotflite.NewInterpreter(model, options)
+	if e.interpreter == nil {
+		discard()
+		return e.failure("making the interpreter", gotflite.Error)
+	}
+	if s := e.interpreter.AllocateTensors(); s != gotflite.OK {
+		return e.failure("allocating tensors", s)
+	}
+	if n := e.interpreter.GetInputTensorCount(); n != len(e.inputs) {
+		return fmt.Errorf("the interpreter has %d inputs, the segment %d", n, len(e.inputs))
+	}
+	if n := e.interpreter.GetOutputTensorCount(); n != len(e.outputs) {
+		return fmt.Errorf("the interpreter has %d outputs, the segment %d", n, len(e.outputs))
+	}
+	return nil
+}
+
+// statusNames are TensorFlow Lite's, of which go-tflite names two.
+var statusNames = map[gotflite.Status]string{
+	gotflite.Error: "error", 2: "delegate error", 3: "application error", 4: "delegate data not found",
+	5: "delegate data not written", 6: "delegate data not read", 7: "unresolved operator", statusCancelled: "cancelled", 9: "output shape not known",
+}
+
+const statusCancelled gotflite.Status = 8
+
+// failure is an error with TensorFlow Lite's status and messages.
+func (e *executable) failure(doing string, s gotflite.Status) error {
+	name, known := statusNames[s]
+	if !known {
+		name = fmt.Sprintf("status %d", int(s))
+	}
+	if text := e.messages.take(); text != "" {
+		return fmt.Errorf("%s: %s: %s", doing, name, text)
+	}
+	return fmt.Errorf("%s: %s", doing, name)
+}
+
+// Run implements delegate.Executable.
+func (e *executable) Run(ctx context.Context, inputs, outputs []graph.Array) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.run(ctx, inputs, outputs); err != nil {
+		return fmt.Errorf("tflite: %w", err)
+	}
+	return nil
+}
+
+func (e *executable) run(ctx context.Context, inputs, outputs []graph.Array) error {
+	if e.interpreter == nil {
+		return delegate.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if len(outputs) != len(e.outputs) {
+		return fmt.Errorf("%w: room for %d outputs, there are %d", delegate.ErrInput, len(outputs), len(e.outputs))
+	}
+	if err := e.setInputs(inputs); err != nil {
+		return err
+	}
+	if err := e.invoke(ctx); err != nil {
+		return err
+	}
+	for i := range outputs {
+		if err := e.output(i, &outputs[i]); err != nil {
+			return fmt.Errorf("output %d (%q): %w", i, e.outputs[i].Name, err)
+		}
+	}
+	return nil
+}
+
+// setInputs checks the inputs, resizes what changed its shape, and copies.
+func (e *executable) setInputs(inputs []graph.Array) error {
+	if len(inputs) != len(e.inputs) {
+		return fmt.Errorf("%w: %d inputs given, there are %d", delegate.ErrInput, len(inputs), len(e.inputs))
+	}
+	changed := false
+	for i := range inputs {
+		if err := delegate.CheckInput(&e.inputs[i], inputs[i]); err != nil {
+			return fmt.Errorf("input %d (%q): %w", i, e.inputs[i].Name, err)
+		}
+		changed = changed || !slices.Equal(inputs[i].Shape, e.shapes[i])
+	}
+	if changed {
+		if err := e.resize(inputs); err != nil {
+			return err
+		}
+	}
+	for i, a := range inputs {
+		copy(bytesOf(e.interpreter.GetInputTensor(i)), a.Data)
+	}
+	return nil
+}
+
+// resize gives the inputs new shapes; when they do not go together it restores
+// the old ones, so that the executable stays usable.
+func (e *executable) resize(inputs []graph.Array) error {
+	to := make([][]int, len(inputs))
+	for i, a := range inputs {
+		to[i] = slices.Clone(a.Shape)
+	}
+	before := e.shapes
+	err := e.allocate(to)
+	if err == nil {
+		e.shapes = to
+		return nil
+	}
+	if restore := e.allocate(before); restore != nil {
+		return fmt.Errorf("%w (and the former shapes cannot be restored: %v)", err, restore)
+	}
+	return fmt.Errorf("%w: these input shapes do not go together: %w", delegate.ErrInput, err)
+}
+
+func (e *executable) allocate(shapes [][]int) error {
+	for i, shape := range shapes {
+		if len(shape) == 0 { // go-tflite cannot pass an empty slice, and a scalar keeps its shape
+			continue
+		}
+		dims := make([]int32, len(shape))
+		for k, d := range shape {
+			dims[k] = int32(d)
+		}
+		if s := e.interpreter.ResizeInputTensor(i, dims); s != gotflite.OK {
+			return e.failure("resizing an input", s)
+		}
+	}
+	if s := e.interpreter.AllocateTensors(); s != gotflite.OK {
+		return e.failure("allocating tensors", s)
+	}
+	return nil
+}
+
+// invoke runs the interpreter and cancels it when ctx ends.
+func (e *executable) invoke(ctx context.Context) error {
+	cancelled := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		cancel(e.interpreter)
+		close(cancelled)
+	})
+	status := e.interpreter.Invoke()
+	if !stop() {
+		<-cancelled // or cancel could meet a deleted interpreter
+	}
+	if status == gotflite.OK {
+		e.messages.take() // what it says on the way is not an error
+		return nil
+	}
+	err := e.failure("running", status)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// output copies an output tensor into a.
+func (e *executable) output(i int, a *graph.Array) error {
+	t := e.interpreter.GetOutputTensor(i)
+	if t == nil {
+		return errors.New("the interpreter has no such tensor")
+	}
+	data := bytesOf(t)
+	a.Type = e.outputs[i].Type
+	a.Shape = t.Shape()
+	want, err := graph.ByteSize(a.Type, a.Shape)
+	if err != nil || want != len(data) {
+		return fmt.Errorf("the interpreter gives %d bytes for %v %v", len(data), a.Type, a.Shape)
+	}
+	if cap(a.Data) < len(data) {
+		a.Data = graph.AlignedBytes(len(data))
+	}
+	a.Data = a.Data[:len(data)]
+	copy(a.Data, data)
+	return nil
+}
+
+// bytesOf is a tensor's memory, valid until the next call of the interpreter.
+func bytesOf(t *gotflite.Tensor) []byte {
+	data, size := t.Data(), t.ByteSize()
+	if data == nil || size == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(data), size)
+}
+
+// Close implements delegate.Executable.
+func (e *executable) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.interpreter != nil {
+		e.interpreter.Delete()
+		e.interpreter = nil
+	}
+	if e.messages != nil {
+		e.messages.free()
+		e.messages = nil
+	}
+	return nil
+}
