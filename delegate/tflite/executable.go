@@ -108,10 +108,8 @@ func (e *executable) open(data []byte, o Options) error {
 // statusNames are TensorFlow Lite's, of which go-tflite names two.
 var statusNames = map[gotflite.Status]string{
 	gotflite.Error: "error", 2: "delegate error", 3: "application error", 4: "delegate data not found",
-	5: "delegate data not written", 6: "delegate data not read", 7: "unresolved operator", statusCancelled: "cancelled", 9: "output shape not known",
+	5: "delegate data not written", 6: "delegate data not read", 7: "unresolved operator", 8: "cancelled", 9: "output shape not known",
 }
-
-const statusCancelled gotflite.Status = 8
 
 // failure is an error with TensorFlow Lite's status and messages.
 func (e *executable) failure(doing string, s gotflite.Status) error {
@@ -231,15 +229,17 @@ func (e *executable) invoke(ctx context.Context) error {
 	if !stop() {
 		<-cancelled // or cancel could meet a deleted interpreter
 	}
-	if status == gotflite.OK {
-		e.messages.take() // what it says on the way is not an error
-		return nil
+	// A delegate runs its part as one operator, so the end of ctx may have come
+	// too late to stop anything; the caller has given up all the same.
+	if err := ctx.Err(); err != nil {
+		e.messages.take()
+		return err
 	}
-	err := e.failure("running", status)
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if status != gotflite.OK {
+		return e.failure("running", status)
 	}
-	return err
+	e.messages.take() // what it says on the way is not an error
+	return nil
 }
 
 // output copies an output tensor into a.

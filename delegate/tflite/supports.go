@@ -38,7 +38,34 @@ func supports(m *graph.Model, sub, op int) *delegate.Refusal {
 			}
 		}
 	}
+	if r := refuseBatchMatMul(m, sub, o); r != nil {
+		return r
+	}
 	return refuseComparison(m, sub, o)
+}
+
+// refuseBatchMatMul: with the first operand transposed and the second stretched
+// over its batches, only the first batch of the output is written; the rest is
+// whatever lay in memory.
+func refuseBatchMatMul(m *graph.Model, sub int, o *graph.Op) *delegate.Refusal {
+	options, ok := o.Options.(*schema.BatchMatMulOptionsT)
+	if o.Code != schema.BuiltinOperatorBATCH_MATMUL || !ok || !options.AdjX || len(o.Inputs) != 2 {
+		return nil
+	}
+	if batches(m, sub, o.Inputs[0]) != batches(m, sub, o.Inputs[1]) {
+		return delegate.Refuse(delegate.ReasonShape, "the first operand transposed, with another number of batches than the second")
+	}
+	return nil
+}
+
+// batches is the product of all but the last two dimensions.
+func batches(m *graph.Model, sub, t int) int {
+	shape := m.Subgraphs[sub].Tensors[t].Shape
+	n, err := graph.Elements(shape[:max(0, len(shape)-2)])
+	if err != nil {
+		return -1
+	}
+	return n
 }
 
 // refuseComparison: comparisons of 8- and 16-bit integers with a scale of 1

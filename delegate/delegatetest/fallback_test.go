@@ -1,0 +1,16 @@
+package delegatetest_test
+
+import (
+	"testing"
+
+	"nanoflux/delegate/delegatetest"
+	"nanoflux/fallback"
+)
+
+func TestFallbackComplies(t *testing.T) {
+	delegatetest.RunAll(t, fallback.New(fallback.Options{}), len(delegatetest.Cases()))
+}
+
+func TestFallbackOnOneThreadComplies(t *testing.T) {
+	delegatetest.RunAll(t, fallback.New(fallback.Options{Threads: 1}), len(delegatetest.Cases()))
+}
