@@ -1,0 +1,96 @@
+package bundle
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// archive is a bundle as one zip. Files that are stored, as Write stores them,
+// are used where they lie; compressed ones are unpacked into memory.
+type archive struct {
+	data     []byte
+	entries  map[string]*zip.File
+	unpacked map[string][]byte
+	release  func() error
+}
+
+func newArchive(data []byte, release func() error) (*archive, error) {
+	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return nil, errors.New("it is neither a folder nor a zip: " + strings.TrimPrefix(err.Error(), "zip: "))
+	}
+	a := &archive{data: data, entries: map[string]*zip.File{}, unpacked: map[string][]byte{}, release: release}
+	for _, f := range z.File {
+		if _, twice := a.entries[f.Name]; twice {
+			return nil, fmt.Errorf("it holds %q twice", f.Name)
+		}
+		a.entries[f.Name] = f
+	}
+	return a, nil
+}
+
+func (a *archive) file(name string, size int64) ([]byte, error) {
+	if data, ok := a.unpacked[name]; ok {
+		return data, nil
+	}
+	f := a.entries[name]
+	if f == nil {
+		return nil, errors.New("it is not in the zip")
+	}
+	if size < 0 { // the manifest
+		if size = int64(min(f.UncompressedSize64, mostManifest+1)); size > mostManifest {
+			return nil, fmt.Errorf("it has %d bytes; the most is %d", f.UncompressedSize64, mostManifest)
+		}
+	}
+	if f.UncompressedSize64 != uint64(size) {
+		return nil, fmt.Errorf("%w: it has %d bytes, the manifest says %d", ErrHash, f.UncompressedSize64, size)
+	}
+	if f.Method == zip.Store {
+		return a.stored(f)
+	}
+	return a.unpack(f, size)
+}
+
+// stored returns the bytes of a stored file inside the zip.
+func (a *archive) stored(f *zip.File) ([]byte, error) {
+	at, err := f.DataOffset()
+	if err != nil {
+		return nil, err
+	}
+	n := uint64(len(a.data))
+	if at < 0 || uint64(at) > n || f.UncompressedSize64 > n-uint64(at) {
+		return nil, errors.New("it lies outside the zip; the zip may be cut short")
+	}
+	end := uint64(at) + f.UncompressedSize64
+	return a.data[at:end:end], nil
+}
+
+// unpack reads a compressed file. Its memory grows with what is really there:
+// a size in a manifest allocates nothing.
+func (a *archive) unpack(f *zip.File, size int64) ([]byte, error) {
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = r.Close() }() // opened for reading only
+	var b bytes.Buffer
+	n, err := io.Copy(&b, io.LimitReader(r, size+1))
+	if err != nil {
+		return nil, fmt.Errorf("unpacking: %w", err)
+	}
+	if n != size {
+		return nil, fmt.Errorf("%w: it does not unpack to %d bytes", ErrHash, size)
+	}
+	a.unpacked[f.Name] = b.Bytes()
+	return b.Bytes(), nil
+}
+
+func (a *archive) close() error {
+	release := a.release
+	a.release = func() error { return nil }
+	return release()
+}

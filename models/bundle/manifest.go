@@ -1,0 +1,220 @@
+// Package bundle reads and writes finished models: a folder, or one zip, with
+// bundle.yaml, the .tflite parts and the tokenizer. The manifest holds the size
+// and the SHA-256 of every other file.
+//
+// It knows files and what they claim, and nothing of how parts are run.
+package bundle
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Errors that callers test for with errors.Is.
+var (
+	// ErrFormat: not a bundle, or a damaged one.
+	ErrFormat = errors.New("not a usable bundle")
+	// ErrHash: a file is not the one that the manifest was written for.
+	ErrHash = errors.New("file differs from the manifest")
+)
+
+// FormatVersion is the version of the manifest that this program reads.
+const FormatVersion = 1
+
+// ManifestName is the manifest's file name in a bundle.
+const ManifestName = "bundle.yaml"
+
+// Manifest is bundle.yaml.
+type Manifest struct {
+	Version     int    `yaml:"version" json:"version"`
+	Name        string `yaml:"name" json:"name"`
+	Description string `yaml:"description" json:"description"`
+	// Licences are those of weights and of what they were trained on, one line
+	// each.
+	Licences []string `yaml:"licences" json:"licences"`
+	// Parts are the models by name: text_encoder, modulation, denoiser,
+	// decoder.
+	Parts     map[string]Part `yaml:"parts" json:"parts"`
+	Tokenizer Tokenizer       `yaml:"tokenizer" json:"tokenizer"`
+	// Width and Height of the picture in pixels.
+	Image    Size     `yaml:"image" json:"image"`
+	Latent   Latent   `yaml:"latent" json:"latent"`
+	Schedule Schedule `yaml:"schedule" json:"schedule"`
+	// Guidance is the value for models with a guidance embedding.
+	Guidance float32 `yaml:"guidance,omitempty" json:"guidance,omitempty"`
+	Knows    Knows   `yaml:"knows,omitempty" json:"knows"`
+	// Limits say what the model cannot do, one line each.
+	Limits []string `yaml:"limits,omitempty" json:"limits,omitempty"`
+	// Files are all files but the manifest, by name.
+	Files map[string]File `yaml:"files" json:"files"`
+}
+
+// Part is one model.
+type Part struct {
+	File string `yaml:"file" json:"file"`
+	// Inputs and Outputs say what the graph takes and gives, for people:
+	// "text: FLOAT32 [1 24 128]".
+	Inputs  []string `yaml:"inputs" json:"inputs"`
+	Outputs []string `yaml:"outputs" json:"outputs"`
+}
+
+// Tokenizer says how a prompt becomes ids.
+type Tokenizer struct {
+	// Kind is "sentencepiece-unigram".
+	Kind string `yaml:"kind" json:"kind"`
+	File string `yaml:"file" json:"file"`
+	// Tokens that the text encoder reads, end of sequence included.
+	Tokens        int   `yaml:"tokens" json:"tokens"`
+	Lowercase     bool  `yaml:"lowercase" json:"lowercase"`
+	EndOfSequence int32 `yaml:"end_of_sequence" json:"end_of_sequence"`
+	Padding       int32 `yaml:"padding" json:"padding"`
+}
+
+// Size in pixels.
+type Size struct {
+	Width  int `yaml:"width" json:"width"`
+	Height int `yaml:"height" json:"height"`
+}
+
+// Latent takes the sampler's latent to the decoder's: z = x·Std + Mean, by
+// channel, or with one value for all.
+type Latent struct {
+	Mean []float32 `yaml:"mean,flow" json:"mean"`
+	Std  []float32 `yaml:"std,flow" json:"std"`
+}
+
+// Schedule is the sampler's.
+type Schedule struct {
+	// Kind is "flow-match-euler".
+	Kind string `yaml:"kind" json:"kind"`
+	// Steps that the model was made for.
+	Steps int `yaml:"steps" json:"steps"`
+	// Shift of the noise levels; 1 for none.
+	Shift float64 `yaml:"shift" json:"shift"`
+	// Dynamic shifts by the number of image tokens instead.
+	Dynamic bool `yaml:"dynamic,omitempty" json:"dynamic,omitempty"`
+}
+
+// File is what the manifest knows of a file.
+type File struct {
+	Size   int64  `yaml:"size" json:"size"`
+	SHA256 string `yaml:"sha256" json:"sha256"`
+}
+
+// ParseManifest reads bundle.yaml. Unknown keys and wrong types are errors with
+// the line; name is for error messages.
+func ParseManifest(data []byte, name string) (*Manifest, error) {
+	m := &Manifest{}
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	d.KnownFields(true)
+	if err := d.Decode(m); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = errors.New("it is empty")
+		}
+		return nil, fmt.Errorf("%s: %w: %s", name, ErrFormat, oneLine(err))
+	}
+	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: %w: more than one document", name, ErrFormat)
+	}
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", name, ErrFormat, err)
+	}
+	return m, nil
+}
+
+// oneLine drops what yaml.v3 puts around its messages.
+func oneLine(err error) string {
+	var all *yaml.TypeError
+	if errors.As(err, &all) {
+		return strings.Join(all.Errors, "; ")
+	}
+	return strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: "), "\n", " ")
+}
+
+const (
+	mostTokens = 1 << 16
+	mostPixels = 1 << 16
+	mostSteps  = 1000
+)
+
+var hexHash = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+func (m *Manifest) check() error {
+	switch {
+	case m.Version != FormatVersion:
+		return fmt.Errorf("version is %d; this program reads %d", m.Version, FormatVersion)
+	case m.Name == "":
+		return errors.New("name is missing")
+	case len(m.Parts) == 0:
+		return errors.New("parts are missing")
+	case m.Tokenizer.Kind != "sentencepiece-unigram":
+		return fmt.Errorf("tokenizer kind is %q; this program reads sentencepiece-unigram", m.Tokenizer.Kind)
+	case m.Tokenizer.Tokens < 1 || m.Tokenizer.Tokens > mostTokens:
+		return fmt.Errorf("tokenizer tokens is %d, must be from 1 to %d", m.Tokenizer.Tokens, mostTokens)
+	case m.Image.Width < 1 || m.Image.Height < 1 || m.Image.Width > mostPixels || m.Image.Height > mostPixels:
+		return fmt.Errorf("image is %d×%d, must be from 1 to %d", m.Image.Width, m.Image.Height, mostPixels)
+	case m.Schedule.Kind != "flow-match-euler":
+		return fmt.Errorf("schedule kind is %q; this program has flow-match-euler", m.Schedule.Kind)
+	case m.Schedule.Steps < 1 || m.Schedule.Steps > mostSteps:
+		return fmt.Errorf("schedule steps is %d, must be from 1 to %d", m.Schedule.Steps, mostSteps)
+	case !(m.Schedule.Shift > 0) || math.IsInf(m.Schedule.Shift, 0):
+		return fmt.Errorf("schedule shift is %v, must be positive", m.Schedule.Shift)
+	}
+	for _, list := range [][]float32{m.Latent.Mean, m.Latent.Std, {m.Guidance}} {
+		for _, v := range list {
+			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+				return fmt.Errorf("%v is not a finite number", v)
+			}
+		}
+	}
+	return m.checkFiles()
+}
+
+func (m *Manifest) checkFiles() error {
+	for _, name := range slices.Sorted(maps.Keys(m.Files)) {
+		f := m.Files[name]
+		if !validName(name) {
+			return fmt.Errorf("file name %q leaves the bundle or is not plain", name)
+		}
+		if f.Size < 0 || !hexHash.MatchString(f.SHA256) {
+			return fmt.Errorf("file %q needs a size and a SHA-256 of 64 hexadecimal digits", name)
+		}
+	}
+	needed := map[string]string{"tokenizer": m.Tokenizer.File}
+	for name, p := range m.Parts {
+		needed["part "+name] = p.File
+	}
+	for _, what := range slices.Sorted(maps.Keys(needed)) {
+		if _, listed := m.Files[needed[what]]; !listed {
+			return fmt.Errorf("%s names file %q, which is not under files", what, needed[what])
+		}
+	}
+	return nil
+}
+
+// validName reports whether a name stays in the bundle on every platform.
+func validName(name string) bool {
+	return name != "" && name != ManifestName && len(name) < 256 && !path.IsAbs(name) && path.Clean(name) == name &&
+		name != ".." && !strings.HasPrefix(name, "../") && !strings.ContainsAny(name, "\\:\x00")
+}
+
+// YAML is the manifest as bundle.yaml holds it.
+func (m *Manifest) YAML() ([]byte, error) {
+	var b bytes.Buffer
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	if err := e.Encode(m); err != nil {
+		return nil, fmt.Errorf("writing %s: %w", ManifestName, err)
+	}
+	return b.Bytes(), nil
+}
