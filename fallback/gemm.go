@@ -131,7 +131,7 @@ func (p *product) block(first, n, fromPanel, toPanel int) {
 	}
 	for from := 0; from < w.depth; from += depthBlock {
 		depth := min(depthBlock, w.depth-from)
-		p.packRows(left, row[:depth], first, n, from)
+		packRows(p.row, table.Rows, left, row[:depth], first, n, from)
 		for panel := fromPanel; panel < toPanel; panel++ {
 			right := w.data[from*w.panels()*table.Columns+panel*depth*table.Columns:][:depth*table.Columns]
 			column := panel * table.Columns
@@ -166,10 +166,10 @@ func add(dst, src []float32) {
 	}
 }
 
-// packRows packs elements [from, from+len(row)) of n rows for the tiles:
-// [tile][depth][table.Rows]; missing rows are zero.
-func (p *product) packRows(left, row []float32, first, n, from int) {
-	height, depth := p.w.table.Rows, len(row)
+// packRows packs elements [from, from+len(row)) of n rows for tiles of the given
+// height: [tile][depth][height]; missing rows are zero. row is scratch.
+func packRows(source rowSource, height int, left, row []float32, first, n, from int) {
+	depth := len(row)
 	for r := 0; r < n; r += height {
 		dst := left[r*depth:][:height*depth]
 		for i := range height {
@@ -179,7 +179,7 @@ func (p *product) packRows(left, row []float32, first, n, from int) {
 				}
 				continue
 			}
-			p.row(row, first+r+i, from)
+			source(row, first+r+i, from)
 			k := i
 			for _, v := range row {
 				dst[k] = v

@@ -102,8 +102,11 @@ func Cases() []Case {
 	return cases
 }
 
-func (d definition) make() Case {
-	r := rand.New(rand.NewPCG(seedOf(d.name), 1))
+func (d definition) make() Case { return d.seeded(1) }
+
+// seeded makes the case with the constants and inputs of a seed.
+func (d definition) seeded(seed uint64) Case {
+	r := rand.New(rand.NewPCG(seedOf(d.name), seed))
 	m := &maker{Builder: graph.NewBuilder(d.name), random: r}
 	for i, out := range d.build(m) {
 		m.Output(string(rune('a'+i)), out)

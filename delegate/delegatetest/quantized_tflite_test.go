@@ -1,0 +1,49 @@
+//go:build tflite
+
+package delegatetest_test
+
+import (
+	"testing"
+
+	"nanoflux/delegate"
+	"nanoflux/delegate/delegatetest"
+	"nanoflux/delegate/tflite"
+	"nanoflux/fallback"
+	"nanoflux/graph"
+)
+
+// TestFallbackGivesTensorFlowLitesIntegers compares the two on more constants
+// and inputs than the goldens hold.
+func TestFallbackGivesTensorFlowLitesIntegers(t *testing.T) {
+	library, ours := tflite.New(tflite.Options{Threads: 1}), fallback.New(fallback.Options{})
+	const seeds = 8
+	for seed := range uint64(seeds) {
+		for _, c := range delegatetest.QuantizedCases(seed + 1) {
+			t.Run(c.Name, func(t *testing.T) {
+				if r := ours.Supports(c.Model, 0, 0); r != nil {
+					t.Fatal(r)
+				}
+				want, got := outputs(t, library, c), outputs(t, ours, c)
+				for i := range want {
+					if d := delegatetest.Differ(got[i], want[i]); d != "" {
+						t.Errorf("seed %d, output %d: %s", seed+1, i, d)
+					}
+				}
+			})
+		}
+	}
+}
+
+func outputs(t *testing.T, b delegate.Backend, c delegatetest.Case) []graph.Array {
+	t.Helper()
+	e, err := b.Compile(t.Context(), c.Model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.Close() }()
+	out := make([]graph.Array, len(c.Model.Subgraphs[0].Outputs))
+	if err := e.Run(t.Context(), c.Inputs, out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

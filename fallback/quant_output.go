@@ -1,0 +1,100 @@
+package fallback
+
+import (
+	"nanoflux/delegate"
+	"nanoflux/graph"
+)
+
+// requantizer turns the integer sums of a product into output integers:
+// zero + multiplier[column]·(sum + bias[column]), clamped.
+type requantizer struct {
+	bias        []int32      // nil for none
+	multipliers []multiplier // one, or one a column
+	zero        int32
+	low, high   int32
+	// scale applies a multiplier: multiplier.once or multiplier.twice.
+	scale func(multiplier, int32) int32
+}
+
+// newRequantizer is for an input with scale in, weights w and output out.
+func newRequantizer(in, w, out *graph.Tensor, a graph.Activation, scale func(multiplier, int32) int32) *requantizer {
+	r := &requantizer{zero: affineOf(out).zero, scale: scale}
+	r.low, r.high = activationRange(out, a)
+	x, y := float64(affineOf(in).scale), float64(affineOf(out).scale)
+	for _, s := range w.Quantization.Scale {
+		r.multipliers = append(r.multipliers, newMultiplier(x*float64(s)/y))
+	}
+	return r
+}
+
+// perTensor replaces the multipliers by that of weights with one scale, whose
+// product with the input's scale is rounded to float32 (as for FULLY_CONNECTED,
+// and for uint8 in general).
+func (r *requantizer) perTensor(in, w, out *graph.Tensor) {
+	product := float32(affineOf(in).scale * w.Quantization.Scale[0])
+	r.multipliers = []multiplier{newMultiplier(float64(product) / float64(affineOf(out).scale))}
+}
+
+// write finishes the sums of columns [column, column+len(sums)).
+func write[T int8 | uint8](r *requantizer, out []T, column int, sums []int32) {
+	m := r.multipliers[0]
+	for i, s := range sums {
+		if r.bias != nil {
+			s += r.bias[column+i]
+		}
+		if len(r.multipliers) > 1 {
+			m = r.multipliers[column+i]
+		}
+		out[i] = T(clampInteger(r.zero+r.scale(m, s), r.low, r.high))
+	}
+}
+
+// quantizedProduct refuses operands that a quantized matrix product or
+// convolution does not take: int8 with symmetric weights (one scale, or one for
+// each of the channels outputs along dimension), or uint8 with one scale each.
+func quantizedProduct(o operands, x, w, bias int, channels, dimension int) *delegate.Refusal {
+	t := o.in(x)
+	r := firstRefusal(o.types(x, graph.Int8, graph.Uint8))
+	if r == nil {
+		r = firstRefusal(o.types(w, t.Type), o.outTypes(0, t.Type))
+	}
+	if r == nil && o.in(bias) != nil {
+		r = o.types(bias, graph.Int32)
+	}
+	if r != nil {
+		return r
+	}
+	weights := o.in(w)
+	if weights.Sparsity != nil {
+		return delegate.Refuse(delegate.ReasonConstant, "sparse weights")
+	}
+	if t.Type == graph.Uint8 {
+		channels = 0
+	}
+	if r := firstRefusal(isAffine("the input", t, 0), isAffine("the weights", weights, channels), isAffine("the output", o.out(0), 0)); r != nil {
+		return r
+	}
+	if len(weights.Quantization.Scale) > 1 && weights.Quantization.Dimension != dimension {
+		return delegate.Refuse(delegate.ReasonQuantization, "the weights' scales run along dimension %d; takes %d", weights.Quantization.Dimension, dimension)
+	}
+	return nil
+}
+
+// lengthOf is the size of a tensor's dimension; 0 where there is none.
+func lengthOf(t *graph.Tensor, dimension int) int {
+	if t == nil || dimension >= len(t.Shape) {
+		return 0
+	}
+	return t.Shape[dimension]
+}
+
+// integersOf views the data of a value.
+func integersOf[T graph.Element](v *value) []T { return graph.View[T](v.data)[:v.elements()] }
+
+// biasOf is the int32 data of input i, or nil when it is left out.
+func biasOf(n *node, i int) []int32 {
+	if !n.has(i) {
+		return nil
+	}
+	return integersOf[int32](n.in[i])
+}

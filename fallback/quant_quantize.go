@@ -1,0 +1,89 @@
+package fallback
+
+import (
+	"nanoflux/delegate"
+	"nanoflux/graph"
+	"nanoflux/graph/schema"
+)
+
+func init() {
+	register(schema.BuiltinOperatorQUANTIZE, kernel{
+		accepts: func(o operands) *delegate.Refusal {
+			return firstRefusal(o.counts(1, 1, 1), o.types(0, graph.Float32), o.outTypes(0, graph.Int8, graph.Uint8, graph.Int16), isAffine("the output", o.out(0), 0))
+		},
+		prepare: func(n *node) (compute, error) {
+			switch n.out[0].tensor.Type {
+			case graph.Uint8:
+				return prepareQuantize[uint8](n)
+			case graph.Int16:
+				return prepareQuantize[int16](n)
+			}
+			return prepareQuantize[int8](n)
+		},
+	})
+	register(schema.BuiltinOperatorQUANTIZE, kernel{
+		accepts: func(o operands) *delegate.Refusal {
+			narrow := []graph.TensorType{graph.Int8, graph.Uint8, graph.Int16}
+			return firstRefusal(o.counts(1, 1, 1), o.types(0, narrow...), o.outTypes(0, narrow...), isAffine("the input", o.in(0), 0), isAffine("the output", o.out(0), 0))
+		},
+		prepare: func(n *node) (compute, error) {
+			switch n.in[0].tensor.Type {
+			case graph.Uint8:
+				return prepareRequantize[uint8](n)
+			case graph.Int16:
+				return prepareRequantize[int16](n)
+			}
+			return prepareRequantize[int8](n)
+		},
+	})
+}
+
+// prepareQuantize is zero + x/scale, rounded with halves away from zero.
+func prepareQuantize[T int8 | uint8 | int16](n *node) (compute, error) {
+	if err := n.shape(0, n.in[0].shape...); err != nil {
+		return nil, err
+	}
+	q := affineOf(n.out[0].tensor)
+	low, high := integerRange(n.out[0].tensor.Type)
+	return func() {
+		x, y := n.in[0].floats(), integersOf[T](n.out[0])
+		n.pool.chunks(len(x), 1<<13, func(from, to int) {
+			for i := from; i < to; i++ {
+				y[i] = T(clampInteger(saturatingAdd(roundAway(x[i]/q.scale), q.zero), low, high))
+			}
+		})
+	}, nil
+}
+
+// saturatingAdd is a + b within int32.
+func saturatingAdd(a, b int32) int32 {
+	return int32(min(max(int64(a)+int64(b), -1<<31), 1<<31-1))
+}
+
+// prepareRequantize changes scale and zero point.
+func prepareRequantize[T int8 | uint8 | int16](n *node) (compute, error) {
+	switch n.out[0].tensor.Type {
+	case graph.Uint8:
+		return prepareRequantizeTo[T, uint8](n)
+	case graph.Int16:
+		return prepareRequantizeTo[T, int16](n)
+	}
+	return prepareRequantizeTo[T, int8](n)
+}
+
+func prepareRequantizeTo[T, U int8 | uint8 | int16](n *node) (compute, error) {
+	if err := n.shape(0, n.in[0].shape...); err != nil {
+		return nil, err
+	}
+	in, out := affineOf(n.in[0].tensor), affineOf(n.out[0].tensor)
+	low, high := integerRange(n.out[0].tensor.Type)
+	m := newMultiplier(float64(in.scale) / float64(out.scale))
+	return func() {
+		x, y := integersOf[T](n.in[0]), integersOf[U](n.out[0])
+		n.pool.chunks(len(x), 1<<13, func(from, to int) {
+			for i := from; i < to; i++ {
+				y[i] = U(clampInteger(out.zero+m.twice(int32(x[i])-in.zero), low, high))
+			}
+		})
+	}, nil
+}

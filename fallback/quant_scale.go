@@ -1,0 +1,202 @@
+package fallback
+
+import (
+	"math"
+
+	"nanoflux/delegate"
+	"nanoflux/graph"
+)
+
+// The quantized kernels give TensorFlow Lite's integers, bit for bit. Where its
+// kernels round differently from each other, so do these; each says how.
+
+// affine is a quantization per tensor: real = scale · (integer − zero).
+type affine struct {
+	scale float32
+	zero  int32
+}
+
+// affineOf reads the quantization of a tensor that isAffine accepted.
+func affineOf(t *graph.Tensor) affine {
+	a := affine{scale: t.Quantization.Scale[0]}
+	if len(t.Quantization.ZeroPoint) > 0 {
+		a.zero = int32(t.Quantization.ZeroPoint[0])
+	}
+	return a
+}
+
+// isAffine refuses a tensor without usable affine quantization. channels is how
+// many scales it may have when there is more than one; 0 for none.
+func isAffine(name string, t *graph.Tensor, channels int) *delegate.Refusal {
+	if t == nil {
+		return delegate.Refuse(delegate.ReasonShape, "%s is left out", name)
+	}
+	q := t.Quantization
+	if q == nil || len(q.Scale) == 0 || q.Details != nil {
+		return delegate.Refuse(delegate.ReasonQuantization, "%s has no affine quantization", name)
+	}
+	if len(q.Scale) > 1 && len(q.Scale) != channels {
+		return delegate.Refuse(delegate.ReasonQuantization, "%s has %d scales", name, len(q.Scale))
+	}
+	for _, s := range q.Scale {
+		if !(s > 0) || math.IsInf(float64(s), 0) {
+			return delegate.Refuse(delegate.ReasonQuantization, "%s has the scale %g", name, s)
+		}
+	}
+	low, high := integerRange(t.Type)
+	for _, z := range q.ZeroPoint {
+		if z < int64(low) || z > int64(high) {
+			return delegate.Refuse(delegate.ReasonQuantization, "%s has the zero point %d", name, z)
+		}
+	}
+	return nil
+}
+
+// symmetric refuses a tensor whose zero point is not 0.
+func symmetric(name string, t *graph.Tensor) *delegate.Refusal {
+	for _, z := range t.Quantization.ZeroPoint {
+		if z != 0 {
+			return delegate.Refuse(delegate.ReasonQuantization, "%s has the zero point %d; takes 0", name, z)
+		}
+	}
+	return nil
+}
+
+// integerRange is the range of the small integer types.
+func integerRange(t graph.TensorType) (low, high int32) {
+	switch t {
+	case graph.Uint8:
+		return 0, math.MaxUint8
+	case graph.Int16:
+		return math.MinInt16, math.MaxInt16
+	case graph.Int32:
+		return math.MinInt32, math.MaxInt32
+	}
+	return math.MinInt8, math.MaxInt8
+}
+
+// activationRange is the range of an output's integers under a fused
+// activation.
+func activationRange(t *graph.Tensor, a graph.Activation) (low, high int32) {
+	low, high = integerRange(t.Type)
+	q := affineOf(t)
+	at := func(real float32) int32 { return q.zero + roundAway(real/q.scale) }
+	switch a {
+	case graph.ActRelu:
+		low = max(low, at(0))
+	case graph.ActRelu6:
+		low, high = max(low, at(0)), min(high, at(6))
+	case graph.ActReluN1To1:
+		low, high = max(low, at(-1)), min(high, at(1))
+	}
+	return low, high
+}
+
+// integerFusable refuses activations that quantized kernels cannot fuse as a
+// range.
+func integerFusable(a graph.Activation) *delegate.Refusal {
+	switch a {
+	case graph.ActNone, graph.ActRelu, graph.ActRelu6, graph.ActReluN1To1:
+		return nil
+	}
+	return delegate.Refuse(delegate.ReasonOption, "fused activation %v on integers", a)
+}
+
+// roundAway rounds to the nearest integer, halves away from zero; what no int32
+// holds is the nearest, NaN is 0.
+func roundAway(x float32) int32 {
+	r := math.Round(float64(x))
+	switch {
+	case r >= math.MaxInt32:
+		return math.MaxInt32
+	case r <= math.MinInt32:
+		return math.MinInt32
+	case r != r:
+		return 0
+	}
+	return int32(r)
+}
+
+// multiplier is a real factor as a 31-bit fraction: mantissa · 2^(shift−31).
+type multiplier struct {
+	mantissa int32
+	shift    int
+}
+
+// newMultiplier gives the fraction nearest to a real factor ≥ 0; 0 for factors
+// below 2^−32.
+func newMultiplier(real float64) multiplier {
+	if real == 0 {
+		return multiplier{}
+	}
+	fraction, shift := math.Frexp(real)
+	mantissa := int64(math.Round(fraction * (1 << 31)))
+	if mantissa == 1<<31 {
+		mantissa /= 2
+		shift++
+	}
+	if shift < -31 {
+		return multiplier{}
+	}
+	return multiplier{mantissa: int32(mantissa), shift: min(shift, 30)}
+}
+
+// twice multiplies and rounds twice: the product's high half to the nearest,
+// then the right shift with halves away from zero. Element-wise and depthwise
+// kernels do this (gemmlowp's fixed-point arithmetic).
+func (m multiplier) twice(x int32) int32 {
+	left, right := max(m.shift, 0), max(-m.shift, 0)
+	return divideRounded(highHalf(x<<left, m.mantissa), right)
+}
+
+// highHalf is a·b/2^31, rounded to nearest, halves away from zero, saturating.
+func highHalf(a, b int32) int32 {
+	if a == b && a == math.MinInt32 {
+		return math.MaxInt32
+	}
+	p := int64(a) * int64(b)
+	nudge := int64(1 << 30)
+	if p < 0 {
+		nudge = 1 - 1<<30
+	}
+	return int32((p + nudge) / (1 << 31))
+}
+
+// divideRounded is x/2^n to the nearest, halves away from zero.
+func divideRounded(x int32, n int) int32 {
+	mask := int32(1)<<n - 1
+	threshold := mask >> 1
+	if x < 0 {
+		threshold++
+	}
+	y := x >> n
+	if x&mask > threshold {
+		y++
+	}
+	return y
+}
+
+// upward multiplies and rounds twice as well, but the right shift with halves
+// up. Matrix products and convolutions do this.
+func (m multiplier) upward(x int32) int32 {
+	left, right := max(m.shift, 0), max(-m.shift, 0)
+	y := highHalf(x<<left, m.mantissa)
+	if right == 0 {
+		return y
+	}
+	return int32((int64(y) + int64(1)<<(right-1)) >> right)
+}
+
+// wide is for the 64-bit sums of 16-bit activations: the mantissa is cut to 16
+// bits first, and the result rounded once.
+func (m multiplier) wide(x int64) int32 {
+	mantissa := int64(math.MaxInt16)
+	if m.mantissa < 0x7FFF0000 {
+		mantissa = int64((m.mantissa + 1<<15) >> 16)
+	}
+	total := uint(15 - m.shift)
+	return int32((x*mantissa + int64(1)<<(total-1)) >> total)
+}
+
+// clampInteger limits x to [low, high].
+func clampInteger(x, low, high int32) int32 { return min(max(x, low), high) }
