@@ -17,7 +17,7 @@ import (
 )
 
 func TestEveryBuiltinProfileLoads(t *testing.T) {
-	want := []string{"cpu-go", "mixed-demo", "mixed-go", "tflite-cpu"}
+	want := []string{"cpu-go", "mixed-demo", "mixed-go", "tflite-cpu", "xnnpack-cpu"}
 	if got := Builtin(); !reflect.DeepEqual(got, want) {
 		t.Fatalf("profiles %v, want %v", got, want)
 	}
