@@ -57,8 +57,11 @@ type Pipeline struct {
 	modulations map[float32][]float32
 }
 
-// partNames are the parts in the order in which they run.
 var partNames = []string{PartTextEncoder, PartModulation, PartDenoiser, PartDecoder}
+
+// PartNames are the parts that a bundle must have, in the order in which they
+// run.
+func PartNames() []string { return slices.Clone(partNames) }
 
 // source is what a pipeline is made of.
 type source struct {

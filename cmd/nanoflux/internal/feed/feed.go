@@ -20,6 +20,10 @@ import (
 // in the file that it names.
 var ErrSpec = errors.New("--input")
 
+// ErrFile is wrapped by errors for a .npy file that is whole but not of the
+// input's type or shape.
+var ErrFile = errors.New("not a value of this input")
+
 // Input is one input of a model, by the names that a person may use for it.
 type Input struct {
 	// Names are the tensor's name and its names in signatures.
@@ -123,10 +127,10 @@ func array(t *graph.Tensor, source string, index uint64) (graph.Array, error) {
 		return graph.Array{}, fmt.Errorf("%s: %w", source, err)
 	}
 	if a.Type != t.Type {
-		return graph.Array{}, fmt.Errorf("%s holds %v, the model takes %v: convert it with NumPy's astype", source, a.Type, t.Type)
+		return graph.Array{}, fmt.Errorf("%s: %w: it holds %v, the model takes %v; convert it with NumPy's astype", source, ErrFile, a.Type, t.Type)
 	}
 	if !Fits(t, a.Shape) {
-		return graph.Array{}, fmt.Errorf("%s has shape %v, the model takes %s", source, a.Shape, ShapeText(t))
+		return graph.Array{}, fmt.Errorf("%s: %w: it has shape %v, the model takes %s", source, ErrFile, a.Shape, ShapeText(t))
 	}
 	return a, nil
 }

@@ -16,12 +16,12 @@ import (
 // Print writes the result as text.
 func (r *Result) Print(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "%s: profile %s, %d segments, prepared in %s, ran in %s\n",
-		plain(r.Model), r.Profile, len(r.Segments), milliseconds(r.Prepare), milliseconds(r.Time))
+	fmt.Fprintf(t, "%s: profile %s, %s, prepared in %s, ran in %s\n",
+		plain(r.Model), r.Profile, count(len(r.Segments), "segment"), milliseconds(r.Prepare), milliseconds(r.Time))
 	for _, o := range r.Outputs {
 		values := "no range"
 		if o.Low != nil {
-			values = fmt.Sprintf("%g to %g", *o.Low, *o.High)
+			values = fmt.Sprintf("%.6g to %.6g", *o.Low, *o.High)
 		}
 		fmt.Fprintf(t, "  output %s\t%s\t%v\t%s\n", plain(o.Name), o.Type, o.Shape, values)
 	}
@@ -96,4 +96,11 @@ func (r *Result) WriteOutput(w io.Writer, i int) error {
 		a = wide
 	}
 	return npy.Encode(w, a)
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
 }

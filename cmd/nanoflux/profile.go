@@ -1,0 +1,132 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"nanoflux/partition"
+	"nanoflux/profiles"
+)
+
+func profileCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "profile",
+		Usage: "list, show and check device profiles",
+		Description: `Example:
+  nanoflux profile check my-phone.yaml`,
+		Subcommands: []*cli.Command{
+			{
+				Name:  "list",
+				Usage: "list the profiles in the program",
+				Description: `Example:
+  nanoflux profile list`,
+				Flags:  []cli.Flag{jsonFlag()},
+				Action: listProfiles,
+			},
+			{
+				Name:      "show",
+				Usage:     "print a profile's text",
+				ArgsUsage: "NAME|FILE",
+				Description: `Example (to start a profile of your own):
+  nanoflux profile show mixed-demo > my-phone.yaml`,
+				Action: showProfile,
+			},
+			{
+				Name:      "check",
+				Usage:     "check a profile, every mistake with line and column",
+				ArgsUsage: "NAME|FILE",
+				Description: `Also says which of its backends this build has.
+
+Example:
+  nanoflux profile check my-phone.yaml`,
+				Action: checkProfile,
+			},
+		},
+	}
+}
+
+// profileFlag is the same for every command that plans.
+func profileFlag() cli.Flag {
+	return &cli.StringFlag{
+		Name:        "profile",
+		Aliases:     []string{"p"},
+		Usage:       "where operators run: a profile's `NAME` or a .yaml file",
+		Value:       defaultProfile,
+		DefaultText: defaultProfile,
+	}
+}
+
+// defaultProfile works in every build and needs no library.
+const defaultProfile = "cpu-go"
+
+type profileSummary struct {
+	Name        string   `json:"name"`
+	Description string   `json:"description"`
+	Backends    []string `json:"backends"`
+}
+
+func listProfiles(c *cli.Context) error {
+	if err := atMost(c, 0); err != nil {
+		return err
+	}
+	list := []profileSummary{}
+	for _, name := range profiles.Builtin() {
+		p, err := profiles.Load(name)
+		if err != nil {
+			return err
+		}
+		s := profileSummary{Name: p.Name, Description: p.Description}
+		for _, b := range p.Backends {
+			s.Backends = append(s.Backends, b.Name)
+		}
+		list = append(list, s)
+	}
+	if c.Bool("json") {
+		return printJSON(c, list)
+	}
+	table(c.App.Writer, func(add func(string, ...any)) {
+		for _, p := range list {
+			add("%s\t%s\t%s", p.Name, strings.Join(p.Backends, ", "), p.Description)
+		}
+	})
+	return nil
+}
+
+func showProfile(c *cli.Context) error {
+	name, err := one(c, "a profile's name or file")
+	if err != nil {
+		return err
+	}
+	text, _, err := profiles.Text(name)
+	if err != nil {
+		return badInput(err)
+	}
+	_, err = c.App.Writer.Write(text)
+	return notWritten(err)
+}
+
+func checkProfile(c *cli.Context) error {
+	name, err := one(c, "a profile's name or file")
+	if err != nil {
+		return err
+	}
+	p, err := profiles.Load(name)
+	var mistakes profiles.Errors
+	if errors.As(err, &mistakes) && len(mistakes) > 1 {
+		for _, m := range mistakes {
+			fmt.Fprintln(c.App.Writer, oneLine(m.Error()))
+		}
+		return badInput(fmt.Errorf("%s: %d mistakes", mistakes[0].File, len(mistakes)))
+	}
+	if err != nil {
+		return badInput(err)
+	}
+	if _, err := partition.OpenBackends(p); err != nil {
+		return badInput(err)
+	}
+	fmt.Fprintf(c.App.Writer, "%s: profile %s is valid, %d backends, %d rules\n", p.File, p.Name, len(p.Backends), len(p.Rules))
+	return nil
+}
