@@ -16,7 +16,7 @@ import (
 	"nanoflux/models/vae"
 )
 
-const pocket = "../data/pocket"
+const pocketData = "../data/pocket"
 
 func readFile(t *testing.T, path string) []byte {
 	t.Helper()
@@ -42,11 +42,11 @@ func must[T any](t *testing.T) func(T, error) T {
 func pocketModels(t *testing.T) (map[string]*graph.Model, flux.Config) {
 	t.Helper()
 	config := func(part string) ([]byte, string) {
-		path := filepath.Join(pocket, part+".config.json")
+		path := filepath.Join(pocketData, part+".config.json")
 		return readFile(t, path), path
 	}
 	weights := func(part string) golden.File {
-		return golden.Open(t, filepath.Join(pocket, part+".safetensors"))
+		return golden.Open(t, filepath.Join(pocketData, part+".safetensors"))
 	}
 	t5 := must[text.T5Config](t)(text.ParseT5Config(config("text_encoder")))
 	dit := must[flux.Config](t)(flux.ParseConfig(config("denoiser")))
@@ -64,11 +64,11 @@ func pocketModels(t *testing.T) (map[string]*graph.Model, flux.Config) {
 // without a bundle between.
 func pocketSource(t *testing.T) source {
 	t.Helper()
-	tokenizer := must[*text.Unigram](t)(text.NewUnigram(readFile(t, filepath.Join(pocket, "spiece.model"))))
+	tokenizer := must[*text.Unigram](t)(text.NewUnigram(readFile(t, filepath.Join(pocketData, "spiece.model"))))
 	var c struct {
 		Stats struct{ Mean, Std []float32 } `json:"latent_stats"`
 	}
-	if err := json.Unmarshal(readFile(t, filepath.Join(pocket, "vae.config.json")), &c); err != nil {
+	if err := json.Unmarshal(readFile(t, filepath.Join(pocketData, "vae.config.json")), &c); err != nil {
 		t.Fatal(err)
 	}
 	models, _ := pocketModels(t)
@@ -95,7 +95,7 @@ func furthest(got, want []float32) float64 {
 // The tolerances are those that models/data/pocket/README.md derives: 1e-4 for
 // states, velocities and latents, 2e-4 for the picture, one step for bytes.
 func TestThePocketModelGivesTheReferencesNumbers(t *testing.T) {
-	g := golden.Open(t, filepath.Join(pocket, "goldens.safetensors"))
+	g := golden.Open(t, filepath.Join(pocketData, "goldens.safetensors"))
 	p := toyPipeline(t, pocketSource(t))
 	prompts := []string{"a red apple, 3d, on a white background", "flat picture of a rocket on blue", "a banana and a guitar"}
 	row := func(name string, i int) []float32 {
