@@ -210,7 +210,7 @@ func TestManifestMistakesAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ old, new, says string }{
-		"unknown key":        {"name: small", "name: small\nnmae: x", "line 3"},
+		"unknown key":        {"name: small", "name: small\nnickname: x", "line 3"},
 		"wrong type":         {"steps: 4", "steps: many", "line"},
 		"another version":    {"version: 1", "version: 2", "version is 2"},
 		"a path that leaves": {"decoder.tflite", "../decoder.tflite", "leaves the bundle"},
