@@ -64,12 +64,12 @@ func newExecutable(segment *graph.Model, o Options) (*executable, error) {
 func (e *executable) open(data []byte, o Options) error {
 	model := gotflite.NewModel(data) // copies data to C memory
 	if model == nil {
-		return e.failure("reading the model", gotflite.Error)
+		return e.failure("reading the model", statusError)
 	}
 	options := gotflite.NewInterpreterOptions()
 	if options == nil {
 		model.Delete()
-		return e.failure("making options", gotflite.Error)
+		return e.failure("making options", statusError)
 	}
 	discard := func() {
 		options.Delete() // and its delegates
@@ -78,7 +78,7 @@ func (e *executable) open(data []byte, o Options) error {
 	options.SetNumThread(o.Threads)
 	if !e.messages.attach(options) {
 		discard()
-		return e.failure("setting options", gotflite.Error)
+		return e.failure("setting options", statusError)
 	}
 	if o.XNNPACK {
 		x := xnnpack.New(xnnpack.DelegateOptions{NumThreads: int32(o.Threads)})
@@ -91,7 +91,7 @@ func (e *executable) open(data []byte, o Options) error {
 	e.interpreter = gotflite.NewInterpreter(model, options)
 	if e.interpreter == nil {
 		discard()
-		return e.failure("making the interpreter", gotflite.Error)
+		return e.failure("making the interpreter", statusError)
 	}
 	if s := e.interpreter.AllocateTensors(); s != gotflite.OK {
 		return e.failure("allocating tensors", s)
@@ -105,9 +105,13 @@ func (e *executable) open(data []byte, o Options) error {
 	return nil
 }
 
-// statusNames are TensorFlow Lite's, of which go-tflite names two.
+// statusError is TensorFlow Lite's kTfLiteError. go-tflite's own Error has the
+// value of OK.
+const statusError gotflite.Status = 1
+
+// statusNames are TensorFlow Lite's.
 var statusNames = map[gotflite.Status]string{
-	gotflite.Error: "error", 2: "delegate error", 3: "application error", 4: "delegate data not found",
+	statusError: "error", 2: "delegate error", 3: "application error", 4: "delegate data not found",
 	5: "delegate data not written", 6: "delegate data not read", 7: "unresolved operator", 8: "cancelled", 9: "output shape not known",
 }
 
