@@ -2,6 +2,7 @@ package fallback
 
 import (
 	"fmt"
+	"slices"
 
 	"nanoflux/delegate"
 	"nanoflux/graph/schema"
@@ -49,13 +50,27 @@ func prepareBatchMatMul(n *node) (compute, error) {
 	// The offset of each batch's matrices, in matrices.
 	xs := broadcastOffsets(x[:len(x)-2], batch)
 	ys := broadcastOffsets(y[:len(y)-2], batch)
-	weights := make([]*packed, len(ys))
+	if sizeOf(y[:len(y)-2]) == 1 && !o.AdjX && slices.IsSorted(xs) && len(xs) == sizeOf(x[:len(x)-2]) {
+		// One right-hand side for all: the batches are more rows of one product.
+		rows *= len(xs)
+		xs, ys = []int{0}, []int{0}
+	}
+	weights := make([]*packed, sizeOf(y[:len(y)-2]))
 	inner := &pool{threads: 1} // the batches are what is split
+	isPacked := false
+	pack := func(b []float32) {
+		if isPacked && n.in[1].constant {
+			return
+		}
+		isPacked = true
+		each(n.pool, inner, len(weights), func(i int, p *pool) {
+			weights[i] = packColumns(weights[i], p, b[i*depth*columns:], columns, depth, columnStride, depthStride)
+		})
+	}
 	return func() {
-		a, b, out := n.in[0].floats(), n.in[1].floats(), n.out[0].floats()
-		one := func(i int, p *pool) {
-			right := b[ys[i]*depth*columns:]
-			weights[i] = packColumns(weights[i], p, right, columns, depth, columnStride, depthStride)
+		a, out := n.in[0].floats(), n.out[0].floats()
+		pack(n.in[1].floats())
+		each(n.pool, inner, len(ys), func(i int, p *pool) {
 			left := a[xs[i]*rows*depth:]
 			source := matrixRows(left, rowStride)
 			if depthStrideX != 1 {
@@ -65,13 +80,18 @@ func prepareBatchMatMul(n *node) (compute, error) {
 					}
 				}
 			}
-			m := product{pool: p, rows: rows, row: source, w: weights[i], out: out[i*rows*columns:], stride: columns}
+			m := product{pool: p, rows: rows, row: source, w: weights[ys[i]], out: out[i*rows*columns:], stride: columns}
 			m.run()
-		}
-		if len(ys) == 1 {
-			one(0, n.pool)
-			return
-		}
-		n.pool.each(len(ys), func(i int) { one(i, inner) })
+		})
 	}, nil
+}
+
+// each calls body(i, inner) for i in [0, n) at once; a single one gets the outer
+// pool to split its own work.
+func each(outer, inner *pool, n int, body func(i int, p *pool)) {
+	if n == 1 {
+		body(0, outer)
+		return
+	}
+	outer.each(n, func(i int) { body(i, inner) })
 }

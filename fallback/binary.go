@@ -2,6 +2,7 @@ package fallback
 
 import (
 	"math"
+	"slices"
 
 	"nanoflux/delegate"
 	"nanoflux/graph"
@@ -18,7 +19,7 @@ func init() {
 		func(op *graph.Op) graph.Activation { return options[schema.SubOptionsT](op).FusedActivationFunction })
 	registerArithmetic(schema.BuiltinOperatorMUL, mulLines[float32], mulLines[int32], mulLines[int64],
 		func(op *graph.Op) graph.Activation { return options[schema.MulOptionsT](op).FusedActivationFunction })
-	registerArithmetic(schema.BuiltinOperatorDIV, perElement(func(a, b float32) float32 { return a / b }), divideIntegers[int32](), nil,
+	registerArithmetic(schema.BuiltinOperatorDIV, perElement(func(a, b float32) float32 { return a / b }), perElement(divide[int32]), nil,
 		func(op *graph.Op) graph.Activation { return options[schema.DivOptionsT](op).FusedActivationFunction })
 	none := func(*graph.Op) graph.Activation { return graph.ActNone }
 	registerArithmetic(schema.BuiltinOperatorSQUARED_DIFFERENCE, squaredDifferenceLines[float32], squaredDifferenceLines[int32], nil, none)
@@ -81,11 +82,17 @@ func prepareBinary[T, U graph.Element](n *node, f lineFunc[T, U], fused graph.Ac
 	total := n.out[0].elements()
 	l := newLines(shape, x, y)
 	act := fusedOn[U](fused)
+	integers := divides(n.op.Code) && (n.in[1].tensor.Type == graph.Int32 || n.in[1].tensor.Type == graph.Int64)
 	return func() {
 		if total == 0 {
 			return
 		}
 		a, b, out := graph.View[T](n.in[0].data), graph.View[T](n.in[1].data), graph.View[U](n.out[0].data)
+		var zero T
+		if integers && slices.Contains(b, zero) {
+			n.fail("integer division by zero")
+			return
+		}
 		span := func(line, from, to int) {
 			oa, ob := l.offset(0, line)+from*l.lineStrides[0], l.offset(1, line)+from*l.lineStrides[1]
 			o := out[line*l.length+from : line*l.length+to]
@@ -239,21 +246,17 @@ func powInteger(a, b int32) int32 {
 	return result
 }
 
-// divideIntegers is C's division; by zero it gives 0, where C would trap.
-func divideIntegers[T int32 | int64]() lineFunc[T, T] {
-	return perElement(func(a, b T) T {
-		if b == 0 {
-			return 0
-		}
-		return a / b
-	})
+// divides reports whether the operator's second operand must not be 0 when it is
+// an integer. The three functions below are not called then.
+func divides(code graph.OpCode) bool {
+	return code == schema.BuiltinOperatorDIV || code == schema.BuiltinOperatorFLOOR_DIV || code == schema.BuiltinOperatorFLOOR_MOD
 }
 
-// floorDivide rounds toward −∞; by zero it gives 0.
+// divide rounds toward 0, as C does.
+func divide[T int32 | int64](a, b T) T { return a / b }
+
+// floorDivide rounds toward −∞.
 func floorDivide[T int32 | int64](a, b T) T {
-	if b == 0 {
-		return 0
-	}
 	q := a / b
 	if a%b != 0 && (a < 0) != (b < 0) {
 		q--
@@ -261,11 +264,8 @@ func floorDivide[T int32 | int64](a, b T) T {
 	return q
 }
 
-// floorMod has the sign of b; by zero it gives 0.
+// floorMod has the sign of b.
 func floorMod[T int32 | int64](a, b T) T {
-	if b == 0 {
-		return 0
-	}
 	m := a % b
 	if m != 0 && (m < 0) != (b < 0) {
 		m += b

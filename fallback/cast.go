@@ -117,9 +117,6 @@ func acceptsDequantize(o operands) *delegate.Refusal {
 	if r := firstRefusal(o.counts(1, 1, 1), o.types(0, graph.Float16, graph.Int8, graph.Uint8, graph.Int16), o.outTypes(0, graph.Float32)); r != nil {
 		return r
 	}
-	if o.in(0).Sparsity != nil {
-		return delegate.Refuse(delegate.ReasonConstant, "a sparse tensor")
-	}
 	if q := o.in(0).Quantization; o.in(0).Type != graph.Float16 && (q == nil || len(q.Scale) == 0 || q.Details != nil) {
 		return delegate.Refuse(delegate.ReasonQuantization, "input 0 has no affine quantization")
 	}

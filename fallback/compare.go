@@ -76,17 +76,25 @@ func prepareSelect(n *node) (compute, error) {
 	if err := n.shape(0, shape...); err != nil {
 		return nil, err
 	}
-	conditions := broadcastOffsets(n.in[0].shape, shape)
-	xs, ys := broadcastOffsets(n.in[1].shape, shape), broadcastOffsets(n.in[2].shape, shape)
-	size := graph.ElementBits(n.out[0].tensor.Type) / 8
+	size := elementSize(n.out[0].tensor.Type)
+	total := n.out[0].elements()
+	l := newLines(shape, n.in[0].shape, n.in[1].shape, n.in[2].shape)
 	return func() {
-		out := n.out[0].data
-		for i, c := range conditions {
-			from, at := n.in[2].data, ys[i]
-			if n.in[0].data[c] != 0 {
-				from, at = n.in[1].data, xs[i]
-			}
-			copy(out[i*size:(i+1)*size], from[at*size:])
+		if total == 0 {
+			return
 		}
+		conditions, x, y, out := n.in[0].data, n.in[1].data, n.in[2].data, n.out[0].data
+		n.pool.chunks(l.count(), 1+(1<<12)/l.length, func(from, to int) {
+			for line := from; line < to; line++ {
+				c, a, b := l.offset(0, line), l.offset(1, line), l.offset(2, line)
+				for i := range l.length {
+					source, at := y, b+i*l.lineStrides[2]
+					if conditions[c+i*l.lineStrides[0]] != 0 {
+						source, at = x, a+i*l.lineStrides[1]
+					}
+					copy(out[(line*l.length+i)*size:][:size], source[at*size:])
+				}
+			}
+		})
 	}, nil
 }

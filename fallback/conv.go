@@ -80,6 +80,9 @@ func prepareConv(n *node) (compute, error) {
 			n.unneeded(1)
 		}
 		weights = n.state.([]*packed)
+		if len(weights) != c.groups {
+			return nil, fmt.Errorf("%d groups, the weights were packed for %d", c.groups, len(weights))
+		}
 	}
 	act := fusedActivation(options[schema.Conv2DOptionsT](n.op).FusedActivationFunction)
 	return func() {

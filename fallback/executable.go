@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"unsafe"
 
 	"nanoflux/delegate"
@@ -15,7 +14,9 @@ import (
 // executable is a compiled model. Runs take turns: there is one set of
 // activations.
 type executable struct {
-	mu      sync.Mutex
+	// turn holds one token; who has it may use the fields below. A channel and
+	// not a mutex, so that waiting ends with the caller's context.
+	turn    chan struct{}
 	closed  bool
 	graph   *graph.Subgraph
 	values  []*value
@@ -34,7 +35,7 @@ func compile(ctx context.Context, m *graph.Model, threads int) (e *executable, e
 		return nil, fmt.Errorf("%s: %d subgraphs, a segment has one: %w", m.Name, len(m.Subgraphs), delegate.ErrUnsupported)
 	}
 	g := &m.Subgraphs[0]
-	e = &executable{graph: g, values: make([]*value, len(g.Tensors))}
+	e = &executable{turn: make(chan struct{}, 1), graph: g, values: make([]*value, len(g.Tensors))}
 	for i := range g.Tensors {
 		t := &g.Tensors[i]
 		v := &value{tensor: t, shape: slices.Clone(t.Shape)}
@@ -75,6 +76,9 @@ func compile(ctx context.Context, m *graph.Model, threads int) (e *executable, e
 		n.kernel = k
 		e.nodes = append(e.nodes, n)
 	}
+	if err := e.empties(); err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Name, err)
+	}
 	if err := guard(func() error { return e.fold(ctx) }); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
 	}
@@ -95,8 +99,32 @@ func (e *executable) pick(tensors []int) []*value {
 	return list
 }
 
+// empties makes constants of the tensors without elements that nothing
+// computes: the file has no data for them.
+func (e *executable) empties() error {
+	computed := map[*value]bool{}
+	for _, n := range e.nodes {
+		for _, v := range n.out {
+			computed[v] = true
+		}
+	}
+	for _, v := range e.values {
+		if v.known || computed[v] {
+			continue
+		}
+		if v.elements() == 0 {
+			v.constant, v.known = true, true
+		} else if v.consumers > 0 || v.output {
+			return fmt.Errorf("tensor %q has no data and nothing computes it: %w", v.tensor.Name, delegate.ErrUnsupported)
+		}
+	}
+	return nil
+}
+
 // fold computes the nodes whose inputs are all constant (dequantized weights,
-// mostly), and takes them off the list.
+// mostly), and takes them off the list. A node that would make much more out of
+// its constants (a picture of one color) is left to the runs, which reuse their
+// memory.
 func (e *executable) fold(ctx context.Context) error {
 	rest := e.nodes[:0]
 	for _, n := range e.nodes {
@@ -111,6 +139,10 @@ func (e *executable) fold(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", n.label, err)
 		}
+		if n.inflates() {
+			rest = append(rest, n)
+			continue
+		}
 		for _, v := range n.out {
 			if v.same != nil {
 				v.data, v.same = v.same.data, nil
@@ -119,7 +151,9 @@ func (e *executable) fold(ctx context.Context) error {
 			}
 			v.constant, v.known, v.folded = true, true, true
 		}
-		run()
+		if run(); n.failure != nil {
+			return fmt.Errorf("%s: %w", n.label, n.failure)
+		}
 		for _, v := range n.in {
 			if v != nil {
 				v.takenOver++
@@ -137,6 +171,21 @@ func (n *node) foldable() bool {
 		}
 	}
 	return !slices.Contains(n.out, nil)
+}
+
+// inflates reports whether the prepared node makes more than a megabyte, and
+// more than eight times its inputs: dequantizing makes four times.
+func (n *node) inflates() bool {
+	in, out := 0, 0
+	for _, v := range n.in {
+		if v != nil {
+			in += v.size
+		}
+	}
+	for _, v := range n.out {
+		out += v.size
+	}
+	return out > max(1<<20, 8*in)
 }
 
 // prepare goes through the nodes with the present shapes of the inputs, and
@@ -171,7 +220,11 @@ func (e *executable) prepare() error {
 			planned = append(planned, v)
 		}
 	}
-	if size := planArena(planned); size != e.arenaBytes || e.arena == nil {
+	size := planArena(planned)
+	if size > maxArenaBytes {
+		return fmt.Errorf("the values between operators take %d bytes at once; the most is %d", size, maxArenaBytes)
+	}
+	if size != e.arenaBytes {
 		e.arena, e.arenaBytes = nil, size
 	}
 	return nil
@@ -208,8 +261,12 @@ func (e *executable) release() {
 
 // Run implements delegate.Executable.
 func (e *executable) Run(ctx context.Context, inputs, outputs []graph.Array) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	select {
+	case e.turn <- struct{}{}:
+		defer e.end()
+	case <-ctx.Done():
+		return fmt.Errorf("fallback: %w", ctx.Err())
+	}
 	if e.closed {
 		return fmt.Errorf("fallback: %w", delegate.ErrClosed)
 	}
@@ -220,8 +277,12 @@ func (e *executable) Run(ctx context.Context, inputs, outputs []graph.Array) err
 		return fmt.Errorf("fallback: %w: room for %d outputs, there are %d", delegate.ErrInput, len(outputs), len(e.outputs))
 	}
 	err := guard(func() error { return e.run(ctx, outputs) })
-	for _, v := range e.inputs {
-		v.data = nil // the caller's
+	for _, list := range [][]*value{e.inputs, e.outputs} {
+		for _, v := range list {
+			if !v.constant {
+				v.data = nil // the caller's
+			}
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("fallback: %w", err)
@@ -237,8 +298,8 @@ func (e *executable) bindInputs(inputs []graph.Array) error {
 	}
 	changed := false
 	for i, v := range e.inputs {
-		if err := checkInput(v.tensor, inputs[i]); err != nil {
-			return fmt.Errorf("%w: input %d (%q): %w", delegate.ErrInput, i, v.tensor.Name, err)
+		if err := delegate.CheckInput(v.tensor, inputs[i]); err != nil {
+			return fmt.Errorf("input %d (%q): %w", i, v.tensor.Name, err)
 		}
 		changed = changed || !slices.Equal(v.shape, inputs[i].Shape)
 	}
@@ -266,30 +327,7 @@ func (e *executable) bindInputs(inputs []graph.Array) error {
 
 func (v *value) setShape(shape []int) {
 	v.shape = append(v.shape[:0], shape...)
-	v.size, _ = graph.ByteSize(v.tensor.Type, shape) // checked by checkInput
-}
-
-func checkInput(t *graph.Tensor, a graph.Array) error {
-	if a.Type != t.Type {
-		return fmt.Errorf("type %v, must be %v", a.Type, t.Type)
-	}
-	if len(a.Shape) != len(t.Shape) {
-		return fmt.Errorf("shape %v, must be %v", a.Shape, t.Shape)
-	}
-	for i, d := range a.Shape {
-		free := t.ShapeSignature != nil && t.ShapeSignature[i] == -1
-		if d != t.Shape[i] && !free {
-			return fmt.Errorf("shape %v, must be %v", a.Shape, t.Shape)
-		}
-	}
-	want, err := graph.ByteSize(a.Type, a.Shape)
-	if err != nil {
-		return err
-	}
-	if want != len(a.Data) {
-		return fmt.Errorf("%d bytes of data, %v %v takes %d", len(a.Data), a.Type, a.Shape, want)
-	}
-	return nil
+	v.size, _ = graph.ByteSize(v.tensor.Type, shape) // checked by CheckInput
 }
 
 // aligned returns data, or a copy when it is not aligned for any element.
@@ -328,7 +366,7 @@ func (e *executable) run(ctx context.Context, outputs []graph.Array) error {
 // it suffices.
 func (e *executable) bindOutputs(outputs []graph.Array) {
 	for i, v := range e.outputs {
-		if v.constant || v.input || v.own {
+		if !e.inPlace(i) {
 			continue
 		}
 		room := outputs[i].Data
@@ -338,6 +376,14 @@ func (e *executable) bindOutputs(outputs []graph.Array) {
 			v.data = graph.AlignedBytes(v.size)
 		}
 	}
+}
+
+// inPlace reports whether output i is written straight into the caller's memory:
+// not when its value is there already or has no size yet, nor when it stands in
+// the list a second time.
+func (e *executable) inPlace(i int) bool {
+	v := e.outputs[i]
+	return !v.constant && !v.input && !v.own && slices.Index(e.outputs, v) == i
 }
 
 // step runs a node, after preparing it if its shapes depend on data.
@@ -359,7 +405,7 @@ func (n *node) step() error {
 			v.data = v.data[:v.size]
 		}
 		run()
-		return nil
+		return n.failed()
 	}
 	for _, v := range n.out {
 		if v != nil && v.same != nil {
@@ -367,7 +413,14 @@ func (n *node) step() error {
 		}
 	}
 	n.run()
-	return nil
+	return n.failed()
+}
+
+// failed returns and forgets what compute reported by fail.
+func (n *node) failed() error {
+	err := n.failure
+	n.failure = nil
+	return err
 }
 
 // deliver hands over the outputs that were not written in place.
@@ -376,8 +429,7 @@ func (e *executable) deliver(outputs []graph.Array) {
 		o := &outputs[i]
 		o.Type = v.tensor.Type
 		o.Shape = append(o.Shape[:0:0], v.shape...)
-		inPlace := !v.constant && !v.input && !v.own && slices.Index(e.outputs, v) == i
-		if inPlace {
+		if e.inPlace(i) {
 			o.Data = v.data
 			continue
 		}
@@ -391,12 +443,14 @@ func (e *executable) deliver(outputs []graph.Array) {
 
 // Close implements delegate.Executable.
 func (e *executable) Close() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.turn <- struct{}{}
+	defer e.end()
 	e.closed = true
 	e.values, e.nodes, e.inputs, e.outputs, e.arena = nil, nil, nil, nil, nil
 	return nil
 }
+
+func (e *executable) end() { <-e.turn }
 
 // guard turns a panic of a kernel into an error: a mistake of ours must not
 // take the program down with it.

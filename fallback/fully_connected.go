@@ -40,9 +40,6 @@ func denseWeights(o operands) *delegate.Refusal {
 	if f := options[schema.FullyConnectedOptionsT](o.op).WeightsFormat; f != schema.FullyConnectedOptionsWeightsFormatDEFAULT {
 		return delegate.Refuse(delegate.ReasonOption, "weights format %v", f)
 	}
-	if o.in(1).Sparsity != nil {
-		return delegate.Refuse(delegate.ReasonConstant, "sparse weights")
-	}
 	return nil
 }
 

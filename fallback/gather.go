@@ -2,6 +2,7 @@ package fallback
 
 import (
 	"fmt"
+	"slices"
 
 	"nanoflux/delegate"
 	"nanoflux/graph"
@@ -11,13 +12,11 @@ import (
 func init() {
 	register(schema.BuiltinOperatorGATHER, kernel{
 		accepts: func(o operands) *delegate.Refusal {
-			if options[schema.GatherOptionsT](o.op).BatchDims != 0 {
-				return delegate.Refuse(delegate.ReasonOption, "batch dimensions")
-			}
 			return withIndices(2, 1)(o)
 		},
 		prepare: func(n *node) (compute, error) {
-			return prepareGather(n, 0, 1, int(options[schema.GatherOptionsT](n.op).Axis))
+			g := options[schema.GatherOptionsT](n.op)
+			return prepareGather(n, 0, 1, int(g.Axis), int(g.BatchDims))
 		},
 	})
 	register(schema.BuiltinOperatorEMBEDDING_LOOKUP, kernel{
@@ -28,36 +27,44 @@ func init() {
 			}
 			return r
 		},
-		prepare: func(n *node) (compute, error) { return prepareGather(n, 1, 0, 0) },
+		prepare: func(n *node) (compute, error) { return prepareGather(n, 1, 0, 0, 0) },
 	})
 }
 
 // prepareGather takes the slices of input `data` along an axis at the indices in
-// input `ids`. An index outside the axis gives zeros: indices come from the
-// caller at run time, and a wrong one must not read other memory.
-func prepareGather(n *node, data, ids, axis int) (compute, error) {
+// input `ids`. The first batchDims dimensions, which both have, are gathered
+// one by one. An index outside the axis ends the run.
+func prepareGather(n *node, data, ids, axis, batchDims int) (compute, error) {
 	x, indices := n.in[data].shape, n.in[ids].shape
-	axis, ok := axisOf(axis, len(x))
+	at, ok := axisOf(axis, len(x))
 	if !ok {
 		return nil, fmt.Errorf("axis %d is outside shape %v", axis, x)
 	}
-	shape := append(append(append([]int(nil), x[:axis]...), indices...), x[axis+1:]...)
+	if batchDims < 0 {
+		batchDims += len(indices)
+	}
+	if batchDims < 0 || batchDims > min(at, len(indices)) || !slices.Equal(x[:batchDims], indices[:batchDims]) {
+		return nil, fmt.Errorf("%d batch dimensions do not go with shapes %v and %v, axis %d", batchDims, x, indices, axis)
+	}
+	shape := slices.Concat(x[:at], indices[batchDims:], x[at+1:])
 	if err := n.shape(0, shape...); err != nil {
 		return nil, err
 	}
-	outer, inner := sizeOf(x[:axis]), sizeOf(x[axis+1:])*elementSize(n.in[data].tensor.Type)
-	count := sizeOf(indices)
+	size := x[at]
+	batch, outer, count := sizeOf(x[:batchDims]), sizeOf(x[batchDims:at]), sizeOf(indices[batchDims:])
+	inner := sizeOf(x[at+1:]) * elementSize(n.in[data].tensor.Type)
 	return func() {
 		from, to := n.in[data].data, n.out[0].data
-		for o := range outer {
-			for i := range count {
-				at := indexAt(n.in[ids], i)
-				row := to[(o*count+i)*inner:][:inner]
-				if at < 0 || at >= x[axis] {
-					clear(row)
-					continue
+		for b := range batch {
+			for o := b * outer; o < (b+1)*outer; o++ {
+				for i := range count {
+					index := indexAt(n.in[ids], b*count+i)
+					if index < 0 || index >= size {
+						n.fail("index %d is outside dimension %d of shape %v", index, at, x)
+						return
+					}
+					copy(to[(o*count+i)*inner:][:inner], from[(o*size+index)*inner:])
 				}
-				copy(row, from[(o*x[axis]+at)*inner:])
 			}
 		}
 	}, nil

@@ -3,6 +3,7 @@ package fallback
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"nanoflux/delegate"
 	"nanoflux/graph"
@@ -39,7 +40,7 @@ func init() {
 	})
 	register(schema.BuiltinOperatorRANGE, kernel{
 		accepts: func(o operands) *delegate.Refusal {
-			r := firstRefusal(o.counts(3, 3, 1), o.types(0, graph.Int32, graph.Float32))
+			r := firstRefusal(o.counts(3, 3, 1), o.types(0, graph.Int32, graph.Int64, graph.Float32))
 			if r == nil {
 				r = firstRefusal(o.types(1, o.in(0).Type), o.types(2, o.in(0).Type), o.outTypes(0, o.in(0).Type))
 			}
@@ -70,44 +71,79 @@ func prepareFill(n *node) (compute, error) {
 // prepareRange gives start, start+delta, … below (above, for a negative delta)
 // limit.
 func prepareRange(n *node) (compute, error) {
-	var numbers [3]float64
+	for i := range 3 {
+		if n.in[i].elements() != 1 {
+			return nil, fmt.Errorf("operand %d has shape %v, must be a scalar", i, n.in[i].shape)
+		}
+	}
+	if n.in[0].tensor.Type == graph.Float32 {
+		return prepareFloatRange(n)
+	}
+	var numbers [3]int
+	for i := range numbers {
+		list, err := n.ints(i)
+		if err != nil {
+			return nil, err
+		}
+		if v := list[0]; v > math.MaxInt/4 || v < -math.MaxInt/4 {
+			return nil, fmt.Errorf("a range with the number %d is too large", v)
+		}
+		numbers[i] = list[0]
+	}
+	start, limit, delta := numbers[0], numbers[1], numbers[2]
+	if delta == 0 {
+		return nil, errors.New("the step of a range is 0")
+	}
+	// Rounded up, whatever the direction.
+	count := (limit - start + delta - sign(delta)) / delta
+	if err := n.shape(0, max(0, count)); err != nil {
+		return nil, err
+	}
+	return func() {
+		if n.out[0].tensor.Type == graph.Int64 {
+			out := graph.View[int64](n.out[0].data)
+			for i := range out {
+				out[i] = int64(start + i*delta)
+			}
+			return
+		}
+		out := graph.View[int32](n.out[0].data)
+		for i := range out {
+			out[i] = int32(start + i*delta)
+		}
+	}, nil
+}
+
+func sign(x int) int {
+	if x < 0 {
+		return -1
+	}
+	return 1
+}
+
+func prepareFloatRange(n *node) (compute, error) {
+	var numbers [3]float32
 	for i := range numbers {
 		data, err := n.value(i)
 		if err != nil {
 			return nil, err
 		}
-		if n.in[i].elements() != 1 {
-			return nil, fmt.Errorf("operand %d has shape %v, must be a scalar", i, n.in[i].shape)
-		}
-		if n.in[i].tensor.Type == graph.Float32 {
-			numbers[i] = float64(graph.View[float32](data)[0])
-		} else {
-			numbers[i] = float64(graph.View[int32](data)[0])
-		}
+		numbers[i] = graph.View[float32](data)[0]
 	}
 	start, limit, delta := numbers[0], numbers[1], numbers[2]
-	if delta == 0 || delta != delta || start != start || limit != limit {
-		return nil, errors.New("a range needs numbers and a step that is not 0")
+	steps := math.Ceil(float64((limit - start) / delta))
+	if delta == 0 || steps != steps || steps > maxTensorBytes {
+		return nil, fmt.Errorf("a range from %g to %g by %g has no size", start, limit, delta)
 	}
-	count := 0
-	if steps := (limit - start) / delta; steps > 0 {
-		if steps > maxTensorBytes {
-			return nil, fmt.Errorf("a range of %g elements is too large", steps)
-		}
-		if count = int(steps); float64(count) < steps {
-			count++
-		}
-	}
-	if err := n.shape(0, count); err != nil {
+	if err := n.shape(0, max(0, int(steps))); err != nil {
 		return nil, err
 	}
 	return func() {
-		for i := range count {
-			if n.out[0].tensor.Type == graph.Float32 {
-				graph.View[float32](n.out[0].data)[i] = float32(start) + float32(float32(i)*float32(delta))
-			} else {
-				graph.View[int32](n.out[0].data)[i] = int32(start) + int32(i)*int32(delta)
-			}
+		out := n.out[0].floats()
+		at := start // added up step by step, as TensorFlow Lite does
+		for i := range out {
+			out[i] = at
+			at += delta
 		}
 	}, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"nanoflux/delegate"
 	"nanoflux/graph"
+	"nanoflux/graph/schema"
 )
 
 // kernel computes one operator for some of its types.
@@ -42,6 +43,15 @@ func find(o operands) (*kernel, *delegate.Refusal) {
 	candidates := kernels[o.op.Code]
 	if len(candidates) == 0 {
 		return nil, delegate.Refuse(delegate.ReasonOp, "the Go kernels have no %s", o.op.Name())
+	}
+	for i := range o.op.Inputs {
+		switch t := o.in(i); {
+		case t == nil:
+		case t.IsVariable:
+			return nil, delegate.Refuse(delegate.ReasonConstant, "input %d is a variable, which outlives a run", i)
+		case t.Sparsity != nil && o.op.Code != schema.BuiltinOperatorDENSIFY:
+			return nil, delegate.Refuse(delegate.ReasonConstant, "input %d is sparse", i)
+		}
 	}
 	var best *delegate.Refusal
 	for i := range candidates {
@@ -150,6 +160,17 @@ type node struct {
 	// late: prepared before each run, because of errNeedsValue.
 	late bool
 	run  compute
+	// failure is what compute reported by fail.
+	failure error
+}
+
+// fail reports from within compute that the values of the inputs make the
+// operator impossible (an index outside its array); the run ends with it. The
+// first one counts. Goroutines of a pool must not call it.
+func (n *node) fail(format string, args ...any) {
+	if n.failure == nil {
+		n.failure = fmt.Errorf(format, args...)
+	}
 }
 
 // options returns the operator's options, or T's zero value when the file
@@ -213,7 +234,10 @@ func (n *node) shape(i int, shape ...int) error {
 
 // maxTensorBytes bounds what a file can make the interpreter allocate for one
 // tensor.
-const maxTensorBytes = 1 << 32
+const maxTensorBytes = 1 << 31
+
+// maxArenaBytes bounds the memory of all values between operators.
+const maxArenaBytes = 1 << 33
 
 // alias makes output 0 share the memory of input 0, which has the same bytes.
 func (n *node) alias() { n.out[0].same = n.in[0] }

@@ -16,12 +16,17 @@ func init() {
 	registerReduction(schema.BuiltinOperatorREDUCE_PROD, reduction[float32]{start: 1, step: func(a, b float32) float32 { return a * b }})
 	registerReduction(schema.BuiltinOperatorREDUCE_MAX, reduction[float32]{first: true, step: largest[float32]})
 	registerReduction(schema.BuiltinOperatorREDUCE_MIN, reduction[float32]{first: true, step: smallest[float32]})
-	registerReduction(schema.BuiltinOperatorSUM, reduction[int32]{start: 0, step: func(a, b int32) int32 { return a + b }})
-	registerReduction(schema.BuiltinOperatorREDUCE_PROD, reduction[int32]{start: 1, step: func(a, b int32) int32 { return a * b }})
-	registerReduction(schema.BuiltinOperatorREDUCE_MAX, reduction[int32]{first: true, step: largest[int32]})
-	registerReduction(schema.BuiltinOperatorREDUCE_MIN, reduction[int32]{first: true, step: smallest[int32]})
+	integerReductions[int32]()
+	integerReductions[int64]()
 	registerReduction(schema.BuiltinOperatorREDUCE_ANY, reduction[bool]{start: false, step: func(a, b bool) bool { return a || b }})
 	registerReduction(schema.BuiltinOperatorREDUCE_ALL, reduction[bool]{start: true, step: func(a, b bool) bool { return a && b }})
+}
+
+func integerReductions[T int32 | int64]() {
+	registerReduction(schema.BuiltinOperatorSUM, reduction[T]{start: 0, step: func(a, b T) T { return a + b }})
+	registerReduction(schema.BuiltinOperatorREDUCE_PROD, reduction[T]{start: 1, step: func(a, b T) T { return a * b }})
+	registerReduction(schema.BuiltinOperatorREDUCE_MAX, reduction[T]{first: true, step: largest[T]})
+	registerReduction(schema.BuiltinOperatorREDUCE_MIN, reduction[T]{first: true, step: smallest[T]})
 }
 
 // reduction combines the elements along some dimensions.
@@ -49,6 +54,8 @@ func elementType[T graph.Element]() graph.TensorType {
 	switch any(zero).(type) {
 	case int32:
 		return graph.Int32
+	case int64:
+		return graph.Int64
 	case bool:
 		return graph.Bool
 	}

@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"unsafe"
 
+	"nanoflux/delegate"
 	"nanoflux/graph/schema"
 )
 
 func init() {
-	register(schema.BuiltinOperatorRESHAPE, kernel{accepts: acceptsMove(1, 2, 1), prepare: func(n *node) (compute, error) {
+	register(schema.BuiltinOperatorRESHAPE, kernel{accepts: acceptsReshape, prepare: func(n *node) (compute, error) {
 		shape, err := reshapeTarget(n)
 		if err != nil {
 			return nil, err
@@ -22,7 +23,7 @@ func init() {
 		}
 		return prepareSameBytes(n, shape)
 	}})
-	register(schema.BuiltinOperatorEXPAND_DIMS, kernel{accepts: acceptsMove(2, 2, 1), prepare: func(n *node) (compute, error) {
+	register(schema.BuiltinOperatorEXPAND_DIMS, kernel{accepts: withIndices(2, 1), prepare: func(n *node) (compute, error) {
 		axes, err := n.ints(1)
 		if err != nil {
 			return nil, err
@@ -38,6 +39,13 @@ func init() {
 		shape := append(append(append([]int(nil), x[:axis]...), 1), x[axis:]...)
 		return prepareSameBytes(n, shape)
 	}})
+}
+
+func acceptsReshape(o operands) *delegate.Refusal {
+	if len(o.op.Inputs) > 1 && o.in(1) != nil {
+		return withIndices(2, 1)(o)
+	}
+	return acceptsMove(1, 2, 1)(o)
 }
 
 // prepareSameBytes is the compute of operators that only change the shape.

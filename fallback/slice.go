@@ -3,6 +3,7 @@ package fallback
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 
 	"nanoflux/delegate"
 	"nanoflux/graph"
@@ -11,15 +12,7 @@ import (
 
 func init() {
 	register(schema.BuiltinOperatorSLICE, kernel{accepts: withIndices(3, 1, 2), prepare: prepareSlice})
-	register(schema.BuiltinOperatorSTRIDED_SLICE, kernel{
-		accepts: func(o operands) *delegate.Refusal {
-			if s := options[schema.StridedSliceOptionsT](o.op); s.EllipsisMask != 0 || s.NewAxisMask != 0 {
-				return delegate.Refuse(delegate.ReasonOption, "ellipsis or new-axis mask")
-			}
-			return withIndices(4, 1, 2, 3)(o)
-		},
-		prepare: prepareStridedSlice,
-	})
+	register(schema.BuiltinOperatorSTRIDED_SLICE, kernel{accepts: withIndices(4, 1, 2, 3), prepare: prepareStridedSlice})
 }
 
 // withIndices is acceptsMove for operators with integer operands.
@@ -68,7 +61,9 @@ func prepareSlice(n *node) (compute, error) {
 
 // prepareStridedSlice is NumPy's x[begin:end:step] with TensorFlow's masks: a
 // set bit of begin_mask or end_mask means from the start or to the end, one of
-// shrink_axis_mask takes one element and drops the dimension.
+// shrink_axis_mask takes one element and drops the dimension, one of
+// new_axis_mask adds a dimension of 1, and that of ellipsis_mask stands for as
+// many whole dimensions as are left.
 func prepareStridedSlice(n *node) (compute, error) {
 	o := options[schema.StridedSliceOptionsT](n.op)
 	var list [3][]int
@@ -80,38 +75,57 @@ func prepareStridedSlice(n *node) (compute, error) {
 	}
 	begin, end, step := list[0], list[1], list[2]
 	x := n.in[0].shape
-	if len(begin) > len(x) || len(end) != len(begin) || len(step) != len(begin) {
+	if len(begin) > 32 || len(end) != len(begin) || len(step) != len(begin) {
+		return nil, fmt.Errorf("begin %v, end %v, step %v do not go with shape %v", begin, end, step, x)
+	}
+	whole := len(x) // dimensions that no index stands for
+	for i := range begin {
+		if bit := int32(1) << i; (o.EllipsisMask|o.NewAxisMask)&bit == 0 {
+			whole--
+		}
+	}
+	if whole < 0 || bits.OnesCount32(uint32(o.EllipsisMask)) > 1 {
 		return nil, fmt.Errorf("begin %v, end %v, step %v do not go with shape %v", begin, end, step, x)
 	}
 	strides := dense(x)
 	var shape []int
-	m := move{}
-	for i, d := range x {
-		if i >= len(begin) {
-			m.shape, m.from = append(m.shape, d), append(m.from, strides[i])
-			shape = append(shape, d)
+	var m move
+	axis := 0
+	skip := func(count int) {
+		shape = append(shape, x[axis:axis+count]...)
+		m.shape, m.from = append(m.shape, x[axis:axis+count]...), append(m.from, strides[axis:axis+count]...)
+		axis += count
+	}
+	for i := range begin {
+		bit := int32(1) << i
+		switch {
+		case o.EllipsisMask&bit != 0:
+			skip(whole)
 			continue
-		}
-		if step[i] == 0 {
+		case o.NewAxisMask&bit != 0:
+			shape = append(shape, 1)
+			continue
+		case step[i] == 0:
 			return nil, errors.New("a step is 0")
 		}
-		bit := int32(1) << i
+		d := x[axis]
 		first, count := spanOf(begin[i], end[i], step[i], d, o.BeginMask&bit != 0, o.EndMask&bit != 0, o.Offset)
 		if o.ShrinkAxisMask&bit != 0 {
-			index := begin[i]
-			if index < 0 {
-				index += d
+			first, count = begin[i], 1
+			if first < 0 {
+				first += d
 			}
-			if index < 0 || index >= d {
-				return nil, fmt.Errorf("index %d is outside dimension %d of shape %v", begin[i], i, x)
+			if first < 0 || first >= d {
+				return nil, fmt.Errorf("index %d is outside dimension %d of shape %v", begin[i], axis, x)
 			}
-			first, count = index, 1
 		} else {
 			shape = append(shape, count)
 		}
-		m.shape, m.from = append(m.shape, count), append(m.from, strides[i]*step[i])
-		m.fromAt += first * strides[i]
+		m.shape, m.from = append(m.shape, count), append(m.from, strides[axis]*step[i])
+		m.fromAt += first * strides[axis]
+		axis++
 	}
+	skip(len(x) - axis)
 	if err := n.shape(0, shape...); err != nil {
 		return nil, err
 	}

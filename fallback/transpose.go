@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	register(schema.BuiltinOperatorTRANSPOSE, kernel{accepts: acceptsMove(2, 2, 1), prepare: prepareTranspose})
+	register(schema.BuiltinOperatorTRANSPOSE, kernel{accepts: withIndices(2, 1), prepare: prepareTranspose})
 	register(schema.BuiltinOperatorDEPTH_TO_SPACE, kernel{accepts: acceptsMove(1, 1, 1), prepare: func(n *node) (compute, error) {
 		return prepareDepthToSpace(n, int(options[schema.DepthToSpaceOptionsT](n.op).BlockSize))
 	}})

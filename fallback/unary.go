@@ -51,6 +51,8 @@ func init() {
 	float(schema.BuiltinOperatorHARD_SWISH, func(x float32) float32 {
 		return x * min(max(x+3, 0), 6) / 6
 	})
+	integerMaps[int32](graph.Int32)
+	integerMaps[int64](graph.Int64)
 	register(schema.BuiltinOperatorLEAKY_RELU, floatMap(func(op *graph.Op) func(float32) float32 {
 		alpha := options[schema.LeakyReluOptionsT](op).Alpha
 		return func(x float32) float32 {
@@ -72,6 +74,22 @@ func init() {
 		}
 		return x * alpha
 	}), nil)
+}
+
+// integerMaps registers the operators on whole numbers.
+func integerMaps[T int32 | int64](t graph.TensorType) {
+	integer := func(code graph.OpCode, f func(T) T) {
+		register(code, mapKernel(t, t, func(*graph.Op) func(out, in []T) {
+			return func(out, in []T) {
+				for i, v := range in {
+					out[i] = f(v)
+				}
+			}
+		}))
+	}
+	integer(schema.BuiltinOperatorNEG, func(x T) T { return -x })
+	integer(schema.BuiltinOperatorABS, func(x T) T { return max(x, -x) })
+	integer(schema.BuiltinOperatorSIGN, func(x T) T { return max(min(x, 1), -1) })
 }
 
 // floatMap is the kernel that applies a function to each float32.
