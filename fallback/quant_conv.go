@@ -37,11 +37,11 @@ func prepareQuantConv[T int8 | uint8](n *node) (compute, error) {
 		return nil, err
 	}
 	x, w, y := n.in[0].tensor, n.in[1].tensor, n.out[0].tensor
-	scale := multiplier.upward
+	upward := c.out
 	if c.groups > 1 { // TensorFlow Lite's reference kernel
-		scale = multiplier.twice
+		upward = 0
 	}
-	r := newRequantizer(x, w, y, options[schema.Conv2DOptionsT](n.op).FusedActivationFunction, scale)
+	r := newRequantizer(x, w, y, options[schema.Conv2DOptionsT](n.op).FusedActivationFunction, upward)
 	if x.Type == graph.Uint8 {
 		r.perTensor(x, w, y)
 	}

@@ -37,7 +37,14 @@ func prepareQuantDepthwise[T int8 | uint8](n *node) (compute, error) {
 		return nil, err
 	}
 	x, w, y := n.in[0].tensor, n.in[1].tensor, n.out[0].tensor
-	r := newRequantizer(x, w, y, options[schema.DepthwiseConv2DOptionsT](n.op).FusedActivationFunction, multiplier.upward)
+	// TensorFlow Lite computes eight int8 channels at once; what is left over,
+	// and uint8, it rounds otherwise.
+	outs := d.channels * d.multiplier
+	upward := outs / 8 * 8
+	if x.Type == graph.Uint8 {
+		upward = 0
+	}
+	r := newRequantizer(x, w, y, options[schema.DepthwiseConv2DOptionsT](n.op).FusedActivationFunction, upward)
 	if x.Type == graph.Uint8 {
 		r.perTensor(x, w, y)
 	}
@@ -50,25 +57,14 @@ func prepareQuantDepthwise[T int8 | uint8](n *node) (compute, error) {
 		for i, v := range weights {
 			taps.data[i] = int32(v) - zeroW
 		}
-		outs := d.channels * d.multiplier
 		line := d.w.out * outs
-		// TensorFlow Lite computes eight int8 channels at once; what is left
-		// over, and uint8, it rounds otherwise.
-		whole := outs / 8 * 8
-		if x.Type == graph.Uint8 {
-			whole = 0
-		}
-		tail := *r
-		tail.scale = multiplier.twice
 		n.pool.each(d.batch*d.h.out, func(i int) {
 			image := in[i/d.h.out*d.h.in*d.w.in*d.channels:]
 			sums := takeIntegers(outs)
 			defer sums.give()
 			for ox := range d.w.out {
 				depthwisePixel(d, sums.data, image, taps.data, zeroX, i%d.h.out, ox)
-				pixel := out[i*line+ox*outs:]
-				write(r, pixel, 0, sums.data[:whole])
-				write(&tail, pixel[whole:], whole, sums.data[whole:])
+				write(r, out[i*line+ox*outs:], 0, sums.data)
 			}
 		})
 	}, nil

@@ -37,7 +37,7 @@ func prepareQuantFullyConnected[T int8 | uint8](n *node) (compute, error) {
 		return nil, err
 	}
 	x, w, y := n.in[0].tensor, n.in[1].tensor, n.out[0].tensor
-	r := newRequantizer(x, w, y, options[schema.FullyConnectedOptionsT](n.op).FusedActivationFunction, multiplier.upward)
+	r := newRequantizer(x, w, y, options[schema.FullyConnectedOptionsT](n.op).FusedActivationFunction, out)
 	if len(r.multipliers) == 1 {
 		r.perTensor(x, w, y)
 	}

@@ -25,6 +25,12 @@ func init() {
 		},
 		prepare: prepareHybridConv,
 	})
+	register(schema.BuiltinOperatorDEPTHWISE_CONV_2D, kernel{
+		accepts: func(o operands) *delegate.Refusal {
+			return firstRefusal(hybridOperands(o, 3), fusable(options[schema.DepthwiseConv2DOptionsT](o.op).FusedActivationFunction))
+		},
+		prepare: prepareHybridDepthwise,
+	})
 }
 
 // hybridOperands refuses what is not float32 with symmetric int8 weights, whose
@@ -203,6 +209,51 @@ func prepareHybridConv(n *node) (compute, error) {
 			}
 			if act != nil {
 				act(to)
+			}
+		})
+	}, nil
+}
+
+// prepareHybridDepthwise quantizes each image of the batch with a zero point.
+func prepareHybridDepthwise(n *node) (compute, error) {
+	d, err := depthwiseShapes(n)
+	if err != nil {
+		return nil, err
+	}
+	scales := n.in[1].tensor.Quantization.Scale
+	act := fusedActivation(options[schema.DepthwiseConv2DOptionsT](n.op).FusedActivationFunction)
+	return func() {
+		x, w, y := n.in[0].floats(), integersOf[int8](n.in[1]), n.out[0].floats()
+		quantized := takeScratch(len(x))
+		defer quantized.give()
+		factors := make([]float32, d.batch)
+		size := len(x) / max(1, d.batch)
+		for i := range factors {
+			q := dynamic{values: quantized.data[i*size : (i+1)*size]}
+			q.quantizeAsymmetric(x[i*size : (i+1)*size])
+			factors[i] = q.scale
+		}
+		taps := takeScratch(len(w))
+		defer taps.give()
+		for i, v := range w {
+			taps.data[i] = float32(v)
+		}
+		outs := d.channels * d.multiplier
+		line := d.w.out * outs
+		n.pool.each(d.batch*d.h.out, func(i int) {
+			b := i / d.h.out
+			out := y[i*line : (i+1)*line]
+			d.line(out, quantized.data[b*size:], taps.data, nil, i%d.h.out)
+			for k := range out {
+				c := k % outs
+				v := float32(out[k] * float32(scales[min(c, len(scales)-1)]*factors[b]))
+				if n.has(2) {
+					v += n.in[2].floats()[c]
+				}
+				out[k] = v
+			}
+			if act != nil {
+				act(out)
 			}
 		})
 	}, nil

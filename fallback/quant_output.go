@@ -12,13 +12,14 @@ type requantizer struct {
 	multipliers []multiplier // one, or one a column
 	zero        int32
 	low, high   int32
-	// scale applies a multiplier: multiplier.once or multiplier.twice.
-	scale func(multiplier, int32) int32
+	// upward is how many columns multiplier.upward rounds; multiplier.twice
+	// does the rest.
+	upward int
 }
 
 // newRequantizer is for an input with scale in, weights w and output out.
-func newRequantizer(in, w, out *graph.Tensor, a graph.Activation, scale func(multiplier, int32) int32) *requantizer {
-	r := &requantizer{zero: affineOf(out).zero, scale: scale}
+func newRequantizer(in, w, out *graph.Tensor, a graph.Activation, upward int) *requantizer {
+	r := &requantizer{zero: affineOf(out).zero, upward: upward}
 	r.low, r.high = activationRange(out, a)
 	x, y := float64(affineOf(in).scale), float64(affineOf(out).scale)
 	for _, s := range w.Quantization.Scale {
@@ -45,7 +46,12 @@ func write[T int8 | uint8](r *requantizer, out []T, column int, sums []int32) {
 		if len(r.multipliers) > 1 {
 			m = r.multipliers[column+i]
 		}
-		out[i] = T(clampInteger(r.zero+r.scale(m, s), r.low, r.high))
+		if column+i < r.upward {
+			s = m.upward(s)
+		} else {
+			s = m.twice(s)
+		}
+		out[i] = T(clampInteger(r.zero+s, r.low, r.high))
 	}
 }
 

@@ -1,6 +1,8 @@
 package fallback
 
 import (
+	"math"
+
 	"nanoflux/delegate"
 	"nanoflux/graph"
 	"nanoflux/graph/schema"
@@ -38,18 +40,28 @@ func init() {
 	})
 }
 
-// prepareQuantize is zero + x/scale, rounded with halves away from zero.
+// prepareQuantize is zero + x/scale. As TensorFlow Lite does, it multiplies by
+// 1/scale and rounds halves to the even integer, eight values at once, and what
+// is left over it divides and rounds halves away from zero.
 func prepareQuantize[T int8 | uint8 | int16](n *node) (compute, error) {
 	if err := n.shape(0, n.in[0].shape...); err != nil {
 		return nil, err
 	}
 	q := affineOf(n.out[0].tensor)
 	low, high := integerRange(n.out[0].tensor.Type)
+	inverse := 1 / q.scale
 	return func() {
 		x, y := n.in[0].floats(), integersOf[T](n.out[0])
+		whole := len(x) / 8 * 8
 		n.pool.chunks(len(x), 1<<13, func(from, to int) {
 			for i := from; i < to; i++ {
-				y[i] = T(clampInteger(saturatingAdd(roundAway(x[i]/q.scale), q.zero), low, high))
+				var v int32
+				if i < whole {
+					v = roundEven(x[i] * inverse)
+				} else {
+					v = roundAway(x[i] / q.scale)
+				}
+				y[i] = T(clampInteger(saturatingAdd(v, q.zero), low, high))
 			}
 		})
 	}, nil
@@ -87,3 +99,7 @@ func prepareRequantizeTo[T, U int8 | uint8 | int16](n *node) (compute, error) {
 		})
 	}, nil
 }
+
+// roundEven rounds to the nearest integer, halves to the even one; what no
+// int32 holds is the nearest, NaN is 0.
+func roundEven(x float32) int32 { return roundAway(float32(math.RoundToEven(float64(x)))) }

@@ -119,7 +119,7 @@ func hardSwish(_ *graph.Op, in, out affine) func(int32) int32 {
 			g = divideRounded(g, -toGate.shift)
 		}
 		g = (g + 1<<15) >> 1
-		y := saturate16((g * scaled) >> 15)
+		y := saturate16(g * scaled / (1 << 15))
 		return out.zero + divideRounded(y, max(0, -toOutput.shift))
 	}
 }

@@ -22,11 +22,22 @@ func init() {
 	})
 }
 
-// prepareTransposeConv computes TRANSPOSE_CONV (output shape, w [out, kernel
-// height, kernel width, in], x [batch, height, width, in], bias) as a product
-// x·w for every input pixel, whose results are added where the convolution
-// that it transposes would have read.
-func prepareTransposeConv(n *node) (compute, error) {
+// transposed is the geometry of TRANSPOSE_CONV (output shape, w [out, kernel
+// height, kernel width, in], x [batch, height, width, in], bias).
+type transposed struct {
+	batch, in, out int
+	// h and w are those of the convolution that it transposes: from the
+	// output to the input.
+	h, w axis
+}
+
+// pixels is the number of input positions, columns the number of products of
+// each.
+func (c *transposed) pixels() int  { return c.batch * c.h.out * c.w.out }
+func (c *transposed) columns() int { return c.out * c.h.kernel * c.w.kernel }
+
+// transposedShapes checks the operands and gives the output its shape.
+func transposedShapes(n *node) (*transposed, error) {
 	o := options[schema.TransposeConvOptionsT](n.op)
 	shape, err := n.ints(0)
 	if err != nil {
@@ -36,53 +47,62 @@ func prepareTransposeConv(n *node) (compute, error) {
 	if len(shape) != 4 || len(w) != 4 || len(x) != 4 || w[3] != x[3] || shape[3] != w[0] || shape[0] != x[0] {
 		return nil, fmt.Errorf("input %v, weights %v and output %v do not go together", x, w, shape)
 	}
-	h, err := newAxis(shape[1], w[1], int(o.StrideH), 1, o.Padding)
-	if err != nil {
+	c := &transposed{batch: x[0], in: w[3], out: w[0]}
+	if c.h, err = newAxis(shape[1], w[1], int(o.StrideH), 1, o.Padding); err != nil {
 		return nil, err
 	}
-	wide, err := newAxis(shape[2], w[2], int(o.StrideW), 1, o.Padding)
-	if err != nil {
+	if c.w, err = newAxis(shape[2], w[2], int(o.StrideW), 1, o.Padding); err != nil {
 		return nil, err
 	}
-	if h.out != x[1] || wide.out != x[2] {
+	if c.h.out != x[1] || c.w.out != x[2] {
 		return nil, fmt.Errorf("an input of %d×%d cannot give an output of %d×%d with this stride and padding", x[1], x[2], shape[1], shape[2])
 	}
 	if n.has(3) && n.in[3].elements() != w[0] {
 		return nil, fmt.Errorf("bias has %d elements, must have %d", n.in[3].elements(), w[0])
 	}
-	if err := n.shape(0, shape...); err != nil {
+	return c, n.shape(0, shape...)
+}
+
+// scatter adds the products of all input pixels, [pixel][out][tap], to the
+// output pixels that their windows cover.
+func scatter[T float32 | int32](c *transposed, pool *pool, out, products []T) {
+	pool.each(c.batch, func(b int) {
+		image := out[b*c.h.in*c.w.in*c.out:]
+		for i := range c.h.out * c.w.out {
+			from := products[(b*c.h.out*c.w.out+i)*c.columns():]
+			scatterPixel(image, from, c.out, c.h, c.w, i/c.w.out, i%c.w.out)
+		}
+	})
+}
+
+// prepareTransposeConv computes a product x·w for every input pixel, and adds
+// the results where the convolution that it transposes would have read.
+func prepareTransposeConv(n *node) (compute, error) {
+	c, err := transposedShapes(n)
+	if err != nil {
 		return nil, err
 	}
-	outs, taps, in := w[0], w[1]*w[2], w[3]
-	columns := outs * taps
-	act := fusedActivation(o.FusedActivationFunction)
+	act := fusedActivation(options[schema.TransposeConvOptionsT](n.op).FusedActivationFunction)
 	var reused *packed
 	var products []float32
 	return func() {
 		y := n.out[0].floats()
 		// Column (out, tap) of the product is row (out, tap) of w: its layout
 		// is [out][tap][in] already.
-		reused = packColumns(reused, n.pool, n.in[1].floats(), columns, in, in, 1)
-		pixels := x[0] * x[1] * x[2]
+		reused = packColumns(reused, n.pool, n.in[1].floats(), c.columns(), c.in, c.in, 1)
 		if products == nil {
-			products = make([]float32, pixels*columns)
+			products = make([]float32, c.pixels()*c.columns())
 		}
-		p := product{pool: n.pool, rows: pixels, row: matrixRows(n.in[2].floats(), in), w: reused, out: products, stride: columns}
+		p := product{pool: n.pool, rows: c.pixels(), row: matrixRows(n.in[2].floats(), c.in), w: reused, out: products, stride: c.columns()}
 		p.run()
-		for i := 0; i < len(y); i += outs {
+		for i := 0; i < len(y); i += c.out {
 			if n.has(3) {
-				copy(y[i:i+outs], n.in[3].floats())
+				copy(y[i:i+c.out], n.in[3].floats())
 			} else {
-				clear(y[i : i+outs])
+				clear(y[i : i+c.out])
 			}
 		}
-		n.pool.each(x[0], func(b int) {
-			image := y[b*shape[1]*shape[2]*outs:]
-			for i := range x[1] * x[2] {
-				from := products[(b*x[1]*x[2]+i)*columns:]
-				scatterPixel(image, from, outs, h, wide, i/x[2], i%x[2])
-			}
-		})
+		scatter(c, n.pool, y, products)
 		if act != nil {
 			act(y)
 		}
@@ -91,7 +111,7 @@ func prepareTransposeConv(n *node) (compute, error) {
 
 // scatterPixel adds one input pixel's products [out][tap] to the output pixels
 // that its window covers.
-func scatterPixel(image, from []float32, outs int, h, w axis, oy, ox int) {
+func scatterPixel[T float32 | int32](image, from []T, outs int, h, w axis, oy, ox int) {
 	fromY, toY, startY := h.span(oy)
 	fromX, toX, startX := w.span(ox)
 	taps := h.kernel * w.kernel

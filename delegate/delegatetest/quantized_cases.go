@@ -102,11 +102,9 @@ var quantizedLayers = []definition{
 	{"uint8 depthwise", func(m *maker) []graph.T {
 		return m.convolve(graph.Uint8, [4]int{1, 9, 7, 24}, [2]int{3, 3}, 0, 1, false, stride2)
 	}},
-	{"int8 transpose conv, stride 2", func(m *maker) []graph.T {
-		x := m.input("x", graph.Int8, 0.05, 1, 5, 6, 8)
-		w := m.weights("w", 0, 11, 3, 3, 8)
-		return m.layer(graph.Int8, x, 72, m.TransposeConv(x.T, w.T, m.bias(x, w, 11), 10, 12, graph.ConvOptions{StrideH: 2, StrideW: 2, Padding: graph.Same}))
-	}},
+	{"int8 transpose conv, stride 2", func(m *maker) []graph.T { return m.transposeConv(11, 0) }},
+	{"int8 transpose conv, 14 channels", func(m *maker) []graph.T { return m.transposeConv(14, 0) }},
+	{"int8 transpose conv, one scale", func(m *maker) []graph.T { return m.transposeConv(22, -1) }},
 }
 
 var quantizedElementwise = []definition{
@@ -173,6 +171,9 @@ var quantizedElementwise = []definition{
 	{"quantize to int16", func(m *maker) []graph.T {
 		return one(m.Quantize(m.x("x", 3, 130), graph.Int16, m.affine(graph.Int16, 0.0001)))
 	}},
+	{"quantize, halfway", func(m *maker) []graph.T {
+		return one(m.Quantize(m.halfway(29, 0.25), graph.Int8, &graph.Quantization{Scale: []float32{0.5}, ZeroPoint: []int64{3}}))
+	}},
 	{"requantize int8 to int8", func(m *maker) []graph.T {
 		return one(m.Quantize(m.input("x", graph.Int8, 0.05, 3, 130).T, graph.Int8, m.affine(graph.Int8, 0.04)))
 	}},
@@ -213,6 +214,11 @@ var quantizedShapes = []definition{
 	{"int8 mean over the last dimension, same scale", func(m *maker) []graph.T { return m.mean(graph.Int8, true, []int{2}, false, 4, 5, 39) }},
 	{"uint8 mean over height and width", func(m *maker) []graph.T { return m.mean(graph.Uint8, false, []int{1, 2}, true, 2, 5, 7, 30) }},
 	{"uint8 mean over the last dimension", func(m *maker) []graph.T { return m.mean(graph.Uint8, false, []int{2}, true, 4, 5, 39) }},
+	{"int16 mean over the last dimension", func(m *maker) []graph.T { return m.mean(graph.Int16, false, []int{2}, true, 4, 5, 39) }},
+	{"uint8 sum", func(m *maker) []graph.T {
+		y := m.Sum(m.input("x", graph.Uint8, 0.05, 4, 5, 39).T, []int{1}, false)
+		return one(m.Quantized(y, m.scale(0.1), 5))
+	}},
 	{"int8 sum", func(m *maker) []graph.T {
 		y := m.Sum(m.input("x", graph.Int8, 0.05, 4, 5, 39).T, []int{1}, false)
 		return one(m.Quantized(y, m.scale(0.1), 5))
@@ -257,6 +263,26 @@ var quantizedShapes = []definition{
 	}},
 }
 
+// halfway is values that lie between multiples of 0.5, which are the integers'
+// distance when the range of the values, up to 63.5 and from low on, is divided
+// up.
+func (m *maker) halfway(n int, low float32) graph.T {
+	values := make([]float32, n)
+	for i := range values {
+		values[i] = float32(m.random.IntN(60)-30)/2 + 0.25
+	}
+	values[0], values[1] = 63.5, low
+	return m.Add(m.Mul(m.x("x", 1, n), m.Scalar("zero", 0)), graph.ConstOf(m.Builder, "halfway", values))
+}
+
+// transposeConv is TRANSPOSE_CONV to out channels.
+func (m *maker) transposeConv(out, dimension int) []graph.T {
+	x := m.input("x", graph.Int8, 0.05, 1, 5, 6, 8)
+	w := m.weights("w", dimension, out, 3, 3, 8)
+	y := m.TransposeConv(x.T, w.T, m.bias(x, w, out), 10, 12, graph.ConvOptions{StrideH: 2, StrideW: 2, Padding: graph.Same})
+	return m.layer(graph.Int8, x, 72, y)
+}
+
 // exactly is a layer whose factor from sums to outputs is a power of two: half
 // of the sums lie between two outputs.
 func (m *maker) exactly(layer func(x, w graph.T) graph.T, w ...int) []graph.T {
@@ -294,6 +320,15 @@ var hybridLayers = []definition{
 	}},
 	{"hybrid fully connected, no bias", func(m *maker) []graph.T {
 		return one(m.FullyConnected(m.x("x", 2, 40), m.weights("w", -1, 36, 40).T, graph.None, graph.ActTanh))
+	}},
+	{"hybrid fully connected, halfway", func(m *maker) []graph.T {
+		return one(m.FullyConnected(m.halfway(45, 0), m.weights("w", -1, 36, 45).T, m.c("b", 36), graph.ActNone))
+	}},
+	{"hybrid conv, halfway", func(m *maker) []graph.T {
+		return one(m.Conv2DWith(m.Reshape(m.halfway(45, 0), 1, 3, 3, 5), m.weights("w", -1, 10, 3, 3, 5).T, m.c("b", 10), stride1))
+	}},
+	{"hybrid conv, a scale a channel, halfway", func(m *maker) []graph.T {
+		return one(m.Conv2DWith(m.Reshape(m.halfway(45, -64), 1, 3, 3, 5), m.weights("w", 0, 10, 3, 3, 5).T, m.c("b", 10), stride1))
 	}},
 	{"hybrid conv, one scale", func(m *maker) []graph.T {
 		return one(m.Conv2DWith(m.x("x", 2, 9, 7, 6), m.weights("w", -1, 10, 3, 3, 6).T, m.c("b", 10), stride2))

@@ -16,7 +16,7 @@ import (
 // and inputs than the goldens hold.
 func TestFallbackGivesTensorFlowLitesIntegers(t *testing.T) {
 	library, ours := tflite.New(tflite.Options{Threads: 1}), fallback.New(fallback.Options{})
-	const seeds = 8
+	const seeds = 60
 	for seed := range uint64(seeds) {
 		for _, c := range delegatetest.QuantizedCases(seed + 1) {
 			t.Run(c.Name, func(t *testing.T) {
