@@ -14,3 +14,8 @@ func TestFallbackComplies(t *testing.T) {
 func TestFallbackOnOneThreadComplies(t *testing.T) {
 	delegatetest.RunAll(t, fallback.New(fallback.Options{Threads: 1}), len(delegatetest.Cases()))
 }
+
+func TestFallbackGivesTheQuantizedGoldens(t *testing.T) {
+	delegatetest.RunQuantized(t, fallback.New(fallback.Options{}))
+	delegatetest.RunQuantized(t, fallback.New(fallback.Options{Threads: 1}))
+}

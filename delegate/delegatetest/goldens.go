@@ -20,9 +20,19 @@ import (
 //go:embed testdata/goldens.gob.gz
 var goldensFile []byte
 
-// goldens maps a case's name to its outputs.
-var goldens = sync.OnceValues(func() (map[string][]graph.Array, error) {
-	z, err := gzip.NewReader(bytes.NewReader(goldensFile))
+// quantizedFile is the same for QuantizedCases(1), on x86-64.
+//
+//go:embed testdata/quantized.gob.gz
+var quantizedFile []byte
+
+// goldens and quantizedGoldens map a case's name to its outputs.
+var (
+	goldens          = sync.OnceValues(func() (map[string][]graph.Array, error) { return readGoldens(goldensFile) })
+	quantizedGoldens = sync.OnceValues(func() (map[string][]graph.Array, error) { return readGoldens(quantizedFile) })
+)
+
+func readGoldens(file []byte) (map[string][]graph.Array, error) {
+	z, err := gzip.NewReader(bytes.NewReader(file))
 	if err != nil {
 		return nil, fmt.Errorf("goldens: %w", err)
 	}
@@ -31,7 +41,7 @@ var goldens = sync.OnceValues(func() (map[string][]graph.Array, error) {
 		return nil, fmt.Errorf("goldens: %w", err)
 	}
 	return m, nil
-})
+}
 
 // tolerance of floats, as a part of the output's range.
 const tolerance = 1e-5
@@ -55,7 +65,11 @@ func Differ(got, want graph.Array) string {
 	for _, v := range w {
 		lowest, highest = min(lowest, float64(v)), max(highest, float64(v))
 	}
-	span := max(highest-lowest, 1e-3)
+	span := highest - lowest
+	if span == 0 { // one value, or equal ones: their size
+		span = math.Abs(highest)
+	}
+	span = max(span, 1e-3)
 	for i := range w {
 		d := math.Abs(float64(g[i]) - float64(w[i]))
 		if d > tolerance*span || math.IsNaN(d) && !(math.IsNaN(float64(g[i])) && math.IsNaN(float64(w[i]))) {

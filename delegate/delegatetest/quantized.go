@@ -2,7 +2,9 @@ package delegatetest
 
 import (
 	"math"
+	"testing"
 
+	"nanoflux/delegate"
 	"nanoflux/graph"
 )
 
@@ -18,6 +20,32 @@ func QuantizedCases(seed uint64) []Case {
 		}
 	}
 	return cases
+}
+
+// RunQuantized checks that a backend gives TensorFlow Lite's integers for every
+// quantized case.
+func RunQuantized(t *testing.T, b delegate.Backend) {
+	wanted, err := quantizedGoldens()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range QuantizedCases(1) {
+		t.Run(c.Name, func(t *testing.T) {
+			want, known := wanted[c.Name]
+			if !known {
+				t.Fatal("no golden outputs; record them with -update")
+			}
+			if r := refusal(b, c.Model); r != nil {
+				t.Fatalf("%s refuses: %v", b.Name(), r)
+			}
+			got := run(t, b, c)
+			for i := range want {
+				if d := Differ(got[i], want[i]); d != "" {
+					t.Errorf("output %d: %s", i, d)
+				}
+			}
+		})
+	}
 }
 
 // scale is a random scale near size, exact in 12 bits.

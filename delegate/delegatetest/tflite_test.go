@@ -35,21 +35,16 @@ func TestGoldensAreTheBuiltInKernels(t *testing.T) {
 	if !*update {
 		t.Skip("records only with -update; TestTFLiteComplies compares")
 	}
+	record(t, "testdata/goldens.gob.gz", delegatetest.Cases())
+	record(t, "testdata/quantized.gob.gz", delegatetest.QuantizedCases(1))
+}
+
+func record(t *testing.T, file string, cases []delegatetest.Case) {
+	t.Helper()
 	b := tflite.New(tflite.Options{Threads: 1})
 	all := map[string][]graph.Array{}
-	for _, c := range delegatetest.Cases() {
-		e, err := b.Compile(t.Context(), c.Model)
-		if err != nil {
-			t.Fatalf("%s: %v", c.Name, err)
-		}
-		out := make([]graph.Array, len(c.Model.Subgraphs[0].Outputs))
-		if err := e.Run(t.Context(), c.Inputs, out); err != nil {
-			t.Fatalf("%s: %v", c.Name, err)
-		}
-		all[c.Name] = out
-		if err := e.Close(); err != nil {
-			t.Fatal(err)
-		}
+	for _, c := range cases {
+		all[c.Name] = outputs(t, b, c)
 	}
 	var b2 bytes.Buffer
 	z := gzip.NewWriter(&b2)
@@ -59,7 +54,7 @@ func TestGoldensAreTheBuiltInKernels(t *testing.T) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile("testdata/goldens.gob.gz", b2.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(file, b2.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
