@@ -52,6 +52,13 @@ func TestEveryProfileGivesTheSamePicture(t *testing.T) {
 				onGo = onGo && s.Kind == "fallback"
 			}
 		}
+		mentions := 0
+		for _, warning := range got.Warnings {
+			mentions += strings.Count(warning, "cannot be used here")
+		}
+		if unavailable := got.Parts[0].Plan.Backends[0].Unavailable != ""; unavailable != (mentions == 1) {
+			t.Errorf("%s: warnings %q", name, got.Warnings)
+		}
 		t.Logf("%s: bytes differ by up to %d, %.1f dB, all on the Go backend: %v", name, worst, decibel, onGo)
 		if onGo && worst > 0 || worst > 2 || decibel < 60 {
 			t.Errorf("%s: bytes differ by up to %d, %.1f dB", name, worst, decibel)

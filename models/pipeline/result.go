@@ -6,6 +6,7 @@ import (
 	"hash"
 	"image"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,14 +60,20 @@ func (w *work) result(picture *image.NRGBA, t tokens) *Result {
 		Profile: w.profile, PlanHash: w.planHash(), Total: time.Since(w.start),
 		Warnings: t.warnings,
 	}
-	seen := map[string]bool{}
+	missing := map[string]bool{}
 	for _, part := range w.parts {
 		r.Parts = append(r.Parts, PartReport{Part: part.name, Calls: part.calls, Time: part.spent, Plan: part.plan, Segments: part.runner.Report()})
 		for _, warning := range part.plan.Warnings {
-			if !seen[warning] { // parts often say the same, as for a missing backend
+			// A missing backend is missing for every part: say so once.
+			i := slices.IndexFunc(part.plan.Backends, func(b partition.BackendSummary) bool {
+				return b.Unavailable != "" && strings.HasPrefix(warning, "backend "+b.Name+" cannot be used here")
+			})
+			if i < 0 {
 				r.Warnings = append(r.Warnings, part.name+": "+warning)
+			} else if b := part.plan.Backends[i]; !missing[b.Name] {
+				missing[b.Name] = true
+				r.Warnings = append(r.Warnings, fmt.Sprintf("backend %s cannot be used here: %s; its operators run elsewhere", b.Name, b.Unavailable))
 			}
-			seen[warning] = true
 		}
 	}
 	return r
