@@ -50,10 +50,7 @@ func hybridOperands(o operands, dimension int) *delegate.Refusal {
 	if w.Sparsity != nil {
 		return delegate.Refuse(delegate.ReasonConstant, "sparse weights")
 	}
-	if len(w.Quantization.Scale) > 1 && w.Quantization.Dimension != dimension {
-		return delegate.Refuse(delegate.ReasonQuantization, "the weights' scales run along dimension %d; takes %d", w.Quantization.Dimension, dimension)
-	}
-	return nil
+	return perChannel(o, 1, dimension)
 }
 
 // dynamic is one part of an input, quantized: real = scale·value. Values are

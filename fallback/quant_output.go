@@ -80,8 +80,21 @@ func quantizedProduct(o operands, x, w, bias int, channels, dimension int) *dele
 	if r := firstRefusal(isAffine("the input", t, 0), isAffine("the weights", weights, channels), isAffine("the output", o.out(0), 0)); r != nil {
 		return r
 	}
-	if len(weights.Quantization.Scale) > 1 && weights.Quantization.Dimension != dimension {
-		return delegate.Refuse(delegate.ReasonQuantization, "the weights' scales run along dimension %d; takes %d", weights.Quantization.Dimension, dimension)
+	return perChannel(o, w, dimension)
+}
+
+// perChannel refuses weights whose scales do not run along the given dimension,
+// or whose shape may change under their scales.
+func perChannel(o operands, w, dimension int) *delegate.Refusal {
+	q := o.in(w).Quantization
+	if len(q.Scale) == 1 {
+		return nil
+	}
+	if q.Dimension != dimension {
+		return delegate.Refuse(delegate.ReasonQuantization, "the weights' scales run along dimension %d; takes %d", q.Dimension, dimension)
+	}
+	if !o.m.IsConstant(o.sub, o.op.Inputs[w]) {
+		return delegate.Refuse(delegate.ReasonConstant, "the weights have many scales and are not constant")
 	}
 	return nil
 }

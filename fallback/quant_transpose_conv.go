@@ -43,7 +43,7 @@ func prepareQuantTransposeConv(n *node) (compute, error) {
 		p.run()
 		clear(sums.data)
 		scatter(c, n.pool, sums.data, products.data)
-		n.pool.chunks(len(out)/c.out, 1+(1<<12)/c.out, func(from, to int) {
+		n.pool.chunks(len(out)/max(1, c.out), 1+(1<<12)/max(1, c.out), func(from, to int) {
 			for i := from; i < to; i++ {
 				write(r, out[i*c.out:], 0, sums.data[i*c.out:(i+1)*c.out])
 			}

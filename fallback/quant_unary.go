@@ -132,16 +132,12 @@ func narrow(mantissa int32) int32 {
 	return (mantissa + 1<<15) >> 16
 }
 
-// highHalf16 is a·b/2^15, rounded to nearest, for 16-bit factors.
+// highHalf16 is a·b/2^15, rounded to the nearest, halves up, for 16-bit factors.
 func highHalf16(a, b int32) int32 {
 	if a == b && a == math.MinInt16 {
 		return math.MaxInt16
 	}
-	nudge := int32(1 << 14)
-	if a*b < 0 {
-		nudge = 1 - 1<<14
-	}
-	return (a*b + nudge) / (1 << 15)
+	return (a*b + 1<<14) >> 15
 }
 
 func saturate16(x int32) int32 { return clampInteger(x, math.MinInt16, math.MaxInt16) }
