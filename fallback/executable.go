@@ -174,7 +174,8 @@ func (n *node) foldable() bool {
 }
 
 // inflates reports whether the prepared node makes more than a megabyte, and
-// more than eight times its inputs: dequantizing makes four times.
+// more than 64 times its inputs: dequantizing makes four times, and a sparse
+// array may be nearly empty.
 func (n *node) inflates() bool {
 	in, out := 0, 0
 	for _, v := range n.in {
@@ -185,7 +186,7 @@ func (n *node) inflates() bool {
 	for _, v := range n.out {
 		out += v.size
 	}
-	return out > max(1<<20, 8*in)
+	return out > max(1<<20, 64*in)
 }
 
 // prepare goes through the nodes with the present shapes of the inputs, and

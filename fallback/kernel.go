@@ -210,7 +210,7 @@ func (n *node) ints(i int) ([]int, error) {
 	return nil, fmt.Errorf("input %d is %v, must be INT32 or INT64", i, n.in[i].tensor.Type)
 }
 
-func toInts[T int32 | int64](values []T) []int {
+func toInts[T byte | uint16 | int32 | int64](values []T) []int {
 	out := make([]int, len(values))
 	for i, v := range values {
 		out[i] = int(v)

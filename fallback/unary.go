@@ -49,7 +49,7 @@ func init() {
 		return float32(math.Expm1(float64(x)))
 	})
 	float(schema.BuiltinOperatorHARD_SWISH, func(x float32) float32 {
-		return x * min(max(x+3, 0), 6) / 6
+		return x * (min(max(x+3, 0), 6) / 6)
 	})
 	integerMaps[int32](graph.Int32)
 	integerMaps[int64](graph.Int64)
