@@ -50,14 +50,15 @@ func checkSparsity(t *Tensor, data Buffer) error {
 		return err
 	}
 	rows := 1
-	limit := 8 * len(data) / ElementBits(t.Type) // each stored value takes bytes
 	for i, d := range s.DimMetadata {
 		size := sizes[s.TraversalOrder[i]]
 		if d.Format == schema.DimensionTypeDENSE {
 			if int(d.DenseSize) != size {
 				return fmt.Errorf("sparsity: dimension %d has size %d, must be %d", i, d.DenseSize, size)
 			}
-			if size > 0 && rows > limit/size {
+			// Rows without a value are common: only the end tells whether
+			// the data suffices.
+			if size > 0 && rows > math.MaxInt/64/size {
 				return fmt.Errorf("sparsity: %d bytes are too few for its dimensions", len(data))
 			}
 			rows *= size
