@@ -85,6 +85,7 @@ func TestConvolutionSlidesItsWindow(t *testing.T) {
 	cases := randomWindows(r, 25)
 	cases = append(cases,
 		windowsCase{1, 20, 20, 48, 3, 3, 1, 1, 1, 1, graph.Same}, // deeper than a block
+		windowsCase{1, 6, 7, 50, 3, 3, 1, 1, 1, 1, graph.Same},   // a block ends within a pixel
 		windowsCase{2, 9, 9, 16, 1, 1, 1, 1, 1, 1, graph.Valid},
 		windowsCase{1, 9, 9, 16, 1, 1, 2, 2, 1, 1, graph.Same},
 		windowsCase{1, 3, 3, 2, 5, 5, 1, 1, 1, 1, graph.Same}, // a window larger than the picture

@@ -120,6 +120,34 @@ func matrices(x tensor, adjoint bool) tensor {
 	return out
 }
 
+func TestRightHandSidesMayChangeBetweenRuns(t *testing.T) {
+	r := seeded(t)
+	picture, kernel := []int{1, 4, 5, 3}, []int{6, 2, 2, 3}
+	for name, c := range map[string]struct {
+		x, w  []int
+		build builder
+	}{
+		"fully connected": {[]int{3, 20}, []int{9, 20}, one(func(b *graph.Builder, x []graph.T) graph.T {
+			return b.FullyConnected(x[0], x[1], graph.None, graph.ActNone)
+		})},
+		"batch matmul": {[]int{2, 3, 20}, []int{2, 20, 9}, one(func(b *graph.Builder, x []graph.T) graph.T { return b.BatchMatMul(x[0], x[1], false, false) })},
+		"convolution": {picture, kernel, one(func(b *graph.Builder, x []graph.T) graph.T {
+			return b.Conv2D(x[0], x[1], graph.None, 1, graph.Same, graph.ActNone)
+		})},
+		"transposed convolution": {picture, kernel, one(func(b *graph.Builder, x []graph.T) graph.T {
+			return b.TransposeConv(x[0], x[1], graph.None, 8, 10, graph.ConvOptions{StrideH: 2, StrideW: 2, Padding: graph.Same})
+		})},
+	} {
+		x := random(r, graph.Float32, c.x...)
+		m, _ := modelOf(t, c.build, never, x, random(r, graph.Float32, c.w...))
+		e := compiled(t, m, 2)
+		for range 3 {
+			w := random(r, graph.Float32, c.w...)
+			sameBytes(t, name, ran(t, e, 1, x, w)[0], ran(t, compiled(t, m, 1), 1, x, w)[0])
+		}
+	}
+}
+
 func TestOperandsThatDoNotGoTogetherAreErrors(t *testing.T) {
 	float := func(shape ...int) graph.Tensor {
 		return graph.Tensor{Type: graph.Float32, Shape: shape, HasRank: true}
