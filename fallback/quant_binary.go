@@ -1,14 +1,33 @@
 package fallback
 
 import (
+	"slices"
+
 	"nanoflux/delegate"
 	"nanoflux/graph"
 	"nanoflux/graph/schema"
 )
 
 func init() {
-	registerQuantBinary(schema.BuiltinOperatorADD, sumOfScaled(1),
-		func(op *graph.Op) graph.Activation { return options[schema.AddOptionsT](op).FusedActivationFunction })
+	addActivation := func(op *graph.Op) graph.Activation { return options[schema.AddOptionsT](op).FusedActivationFunction }
+	register(schema.BuiltinOperatorADD, kernel{
+		accepts: func(o operands) *delegate.Refusal {
+			return firstRefusal(quantizedPair(o), integerFusable(addActivation(o.op)))
+		},
+		prepare: func(n *node) (compute, error) {
+			s := newScaledSum(n.in[0].tensor, n.in[1].tensor, n.out[0].tensor)
+			s.low, s.high = activationRange(n.out[0].tensor, addActivation(n.op))
+			s.simple = !fivefold(n.in[0].shape, n.in[1].shape)
+			switch n.out[0].tensor.Type {
+			case graph.Int8:
+				return prepareGroups(n, addBytes[int8](s))
+			case graph.Uint8:
+				return prepareGroups(n, addBytes[uint8](s))
+			}
+			s.simple = !slices.Equal(n.in[0].shape, n.in[1].shape)
+			return prepareGroups(n, s.addInt16)
+		},
+	})
 	registerQuantBinary(schema.BuiltinOperatorSUB, sumOfScaled(-1),
 		func(op *graph.Op) graph.Activation { return options[schema.SubOptionsT](op).FusedActivationFunction })
 	registerQuantBinary(schema.BuiltinOperatorMUL, scaledProduct,
@@ -83,23 +102,149 @@ func clamped[T int8 | uint8 | int16](f integerOperation, low, high int32) lineFu
 	return perElement(func(a, b T) T { return T(clampInteger(f(int32(a), int32(b)), low, high)) })
 }
 
-// sumOfScaled plans x + sign·y: both are brought to twice the larger scale, with
-// as many extra bits as fit, added, and brought to the output's scale.
+// prepareGroups is prepareBinary for functions whose result depends on where
+// groups of 8 or 16 begin: lines are only parted at multiples of those.
+func prepareGroups[T int8 | uint8 | int16](n *node, f lineFunc[T, T]) (compute, error) {
+	x, y := n.in[0].shape, n.in[1].shape
+	shape, err := broadcastShapes(x, y)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.shape(0, shape...); err != nil {
+		return nil, err
+	}
+	l := newLines(shape, x, y)
+	const block = 1 << 13
+	parts := (l.length + block - 1) / block
+	return func() {
+		a, b, out := integersOf[T](n.in[0]), integersOf[T](n.in[1]), integersOf[T](n.out[0])
+		if len(out) == 0 {
+			return
+		}
+		n.pool.chunks(l.count()*parts, 1+block/(l.length+1), func(from, to int) {
+			for i := from; i < to; i++ {
+				line, at := i/parts, i%parts*block
+				o := out[line*l.length+at : line*l.length+min(at+block, l.length)]
+				f(o, a[l.offset(0, line)+at*l.lineStrides[0]:], b[l.offset(1, line)+at*l.lineStrides[1]:], l.lineStrides[0], l.lineStrides[1])
+			}
+		})
+	}, nil
+}
+
+// sumOfScaled plans x + sign·y.
 func sumOfScaled(sign int32) func(x, y, out *graph.Tensor) integerOperation {
 	return func(x, y, out *graph.Tensor) integerOperation {
-		extra := 20
-		if out.Type == graph.Int16 {
-			extra = 15
-		}
-		a, b, c := affineOf(x), affineOf(y), affineOf(out)
-		twice := 2 * float64(max(a.scale, b.scale))
-		ma, mb := newMultiplier(float64(a.scale)/twice), newMultiplier(float64(b.scale)/twice)
-		mc := newMultiplier(twice / (float64(int(1)<<extra) * float64(c.scale)))
+		s := newScaledSum(x, y, out)
 		return func(i, j int32) int32 {
-			sum := ma.twice((i-a.zero)<<extra) + sign*mb.twice((j-b.zero)<<extra)
-			return c.zero + mc.twice(sum)
+			return s.out.zero + s.c.twice(s.twice(s.a, i-s.x.zero)+sign*s.twice(s.b, j-s.y.zero))
 		}
 	}
+}
+
+// scaledSum adds integers: both are brought to twice the larger scale, with as
+// many extra bits as fit, added, and brought to the output's scale. TensorFlow
+// Lite rounds the operands otherwise where it takes groups of values at once.
+type scaledSum struct {
+	x, y, out affine
+	// a and b lead to twice the larger scale, c from there to the output's.
+	a, b, c   multiplier
+	extra     int
+	low, high int32
+	// simple: no groups, because the shapes are stretched in an odd way.
+	simple bool
+}
+
+func newScaledSum(x, y, out *graph.Tensor) *scaledSum {
+	s := &scaledSum{x: affineOf(x), y: affineOf(y), out: affineOf(out), extra: 20}
+	if out.Type == graph.Int16 {
+		s.extra = 15
+	}
+	twice := 2 * float64(max(s.x.scale, s.y.scale))
+	s.a, s.b = newMultiplier(float64(s.x.scale)/twice), newMultiplier(float64(s.y.scale)/twice)
+	s.c = newMultiplier(twice / (float64(int(1)<<s.extra) * float64(s.out.scale)))
+	return s
+}
+
+// twice, cut and once are the three ways to scale an operand: rounded twice;
+// rounded, then cut off; with its right shift taken off the extra bits, so that
+// it is rounded only once.
+func (s *scaledSum) twice(m multiplier, x int32) int32 { return m.twice(x << s.extra) }
+func (s *scaledSum) cut(m multiplier, x int32) int32 {
+	return highHalf(x<<s.extra, m.mantissa) >> -m.shift
+}
+func (s *scaledSum) once(m multiplier, x int32) int32 {
+	return highHalf(x<<max(0, s.extra+m.shift), m.mantissa)
+}
+
+// finish is the output for a sum.
+func (s *scaledSum) finish(sum int32) int32 {
+	return clampInteger(s.out.zero+s.c.twice(sum), s.low, s.high)
+}
+
+// addBytes adds 8-bit integers: groups of 16 of int8 once, groups of 8 of uint8
+// cut, as are groups of 8 where one operand is a single value.
+func addBytes[T int8 | uint8](s *scaledSum) lineFunc[T, T] {
+	// tables have the operands' parts of the sum for each integer.
+	tables := func(scaled func(m multiplier, x int32) int32) (t [2][256]int32) {
+		for i := range 256 {
+			t[0][i], t[1][i] = scaled(s.a, int32(T(i))-s.x.zero), scaled(s.b, int32(T(i))-s.y.zero)
+		}
+		return t
+	}
+	single, cut, once := tables(s.twice), tables(s.cut), tables(s.once)
+	unsigned := ^T(0) > 0
+	return func(out, a, b []T, sa, sb int) {
+		t, whole := &once, len(out)/16*16
+		if unsigned || sa == 0 || sb == 0 {
+			t, whole = &cut, len(out)/8*8
+		}
+		if s.simple {
+			whole = 0
+		}
+		for i := range out {
+			if i == whole {
+				t = &single
+			}
+			out[i] = T(s.finish(t[0][uint8(a[i*sa])] + t[1][uint8(b[i*sb])]))
+		}
+	}
+}
+
+// addInt16 adds 16-bit integers, whose zero points are 0: groups of 8 once.
+func (s *scaledSum) addInt16(out, a, b []int16, sa, sb int) {
+	for i := range out {
+		scaled := s.twice
+		if i < len(out)/8*8 && !s.simple {
+			scaled = s.once
+		}
+		out[i] = int16(s.finish(scaled(s.a, int32(a[i*sa])) + scaled(s.b, int32(b[i*sb]))))
+	}
+}
+
+// fivefold reports whether shapes are stretched in the pattern for which
+// TensorFlow Lite has fast kernels. From the last dimension on: equal ones, some
+// that one operand stretches, equal ones, some that the other stretches, equal
+// ones; any of these may be missing.
+func fivefold(x, y []int) bool {
+	i, rank := 0, max(len(x), len(y))
+	equal := func() {
+		for i < rank && sizeFromEnd(x, i) == sizeFromEnd(y, i) {
+			i++
+		}
+	}
+	equal()
+	if sizeFromEnd(x, i) != 1 { // x is to be the one that stretches first
+		x, y = y, x
+	}
+	for i < rank && sizeFromEnd(x, i) == 1 {
+		i++
+	}
+	equal()
+	for i < rank && sizeFromEnd(y, i) == 1 {
+		i++
+	}
+	equal()
+	return i == rank
 }
 
 // scaledProduct plans x·y. The factor is rounded to float32.

@@ -103,7 +103,7 @@ func (d *dynamic) quantizeAsymmetric(x []float32) {
 	d.scale = float32(scale)
 	inverse := 1 / d.scale
 	for i, v := range x {
-		q := clampInteger(roundAway(float32(zero)+float32(v*inverse)), -128, 127)
+		q := clampInteger(roundAway(float32(v*inverse))+int32(zero), -128, 127)
 		d.values[i] = float32(q) - float32(zero)
 	}
 }

@@ -42,7 +42,7 @@ func init() {
 
 // prepareQuantize is zero + x/scale. As TensorFlow Lite does, it multiplies by
 // 1/scale and rounds halves to the even integer, eight values at once, and what
-// is left over it divides and rounds halves away from zero.
+// is left over it divides as float64 and rounds halves away from zero.
 func prepareQuantize[T int8 | uint8 | int16](n *node) (compute, error) {
 	if err := n.shape(0, n.in[0].shape...); err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func prepareQuantize[T int8 | uint8 | int16](n *node) (compute, error) {
 				if i < whole {
 					v = roundEven(x[i] * inverse)
 				} else {
-					v = roundAway(x[i] / q.scale)
+					v = nearest(math.Round(float64(x[i]) / float64(q.scale)))
 				}
 				y[i] = T(clampInteger(saturatingAdd(v, q.zero), low, high))
 			}
@@ -100,6 +100,5 @@ func prepareRequantizeTo[T, U int8 | uint8 | int16](n *node) (compute, error) {
 	}, nil
 }
 
-// roundEven rounds to the nearest integer, halves to the even one; what no
-// int32 holds is the nearest, NaN is 0.
-func roundEven(x float32) int32 { return roundAway(float32(math.RoundToEven(float64(x)))) }
+// roundEven rounds to the nearest integer, halves to the even one.
+func roundEven(x float32) int32 { return nearest(math.RoundToEven(float64(x))) }

@@ -95,19 +95,20 @@ func integerFusable(a graph.Activation) *delegate.Refusal {
 	return delegate.Refuse(delegate.ReasonOption, "fused activation %v on integers", a)
 }
 
-// roundAway rounds to the nearest integer, halves away from zero; what no int32
-// holds is the nearest, NaN is 0.
-func roundAway(x float32) int32 {
-	r := math.Round(float64(x))
+// roundAway rounds to the nearest integer, halves away from zero.
+func roundAway(x float32) int32 { return nearest(math.Round(float64(x))) }
+
+// nearest is a whole number as int32: the nearest where none holds it, 0 for NaN.
+func nearest(whole float64) int32 {
 	switch {
-	case r >= math.MaxInt32:
+	case whole >= math.MaxInt32:
 		return math.MaxInt32
-	case r <= math.MinInt32:
+	case whole <= math.MinInt32:
 		return math.MinInt32
-	case r != r:
+	case whole != whole:
 		return 0
 	}
-	return int32(r)
+	return int32(whole)
 }
 
 // multiplier is a real factor as a 31-bit fraction: mantissa · 2^(shift−31).

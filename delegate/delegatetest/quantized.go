@@ -182,8 +182,3 @@ func (m *maker) binary(t graph.TensorType, f func(x, y graph.T) graph.T, size fl
 	q := m.affine(t, size)
 	return one(m.Quantized(z, q.Scale[0], q.ZeroPoint[0]))
 }
-
-// op adds an operator that the builder has no method for.
-func (m *maker) op(code graph.OpCode, options any, x graph.T, t graph.TensorType, q *graph.Quantization, shape ...int) graph.T {
-	return m.Op(code, 0, options, []graph.T{x}, graph.Tensor{Type: t, Shape: shape, Quantization: q})[0]
-}

@@ -114,11 +114,32 @@ var quantizedElementwise = []definition{
 	{"int8 add, RELU, stretched", func(m *maker) []graph.T {
 		return m.binary(graph.Int8, func(x, y graph.T) graph.T { return m.AddAct(x, y, graph.ActRelu) }, 0.08, []int{2, 3, 40}, []int{3, 1})
 	}},
+	{"int8 add, one element stretched", func(m *maker) []graph.T {
+		return m.binary(graph.Int8, m.Add, 0.08, []int{1, 1}, []int{2, 77})
+	}},
+	{"int8 add, line stretched", func(m *maker) []graph.T {
+		return m.binary(graph.Int8, m.Add, 0.08, []int{2, 5, 43}, []int{2, 1, 43})
+	}},
+	{"int8 add, both stretched", func(m *maker) []graph.T {
+		return m.binary(graph.Int8, m.Add, 0.08, []int{4, 1, 43}, []int{1, 3, 43})
+	}},
+	{"uint8 add, same shape", func(m *maker) []graph.T {
+		return m.binary(graph.Uint8, m.Add, 0.08, []int{3, 130}, []int{3, 130})
+	}},
+	{"uint8 add, column stretched", func(m *maker) []graph.T {
+		return m.binary(graph.Uint8, m.Add, 0.08, []int{3, 130}, []int{3, 1})
+	}},
 	{"uint8 add", func(m *maker) []graph.T {
 		return m.binary(graph.Uint8, m.Add, 0.08, []int{3, 130}, []int{130})
 	}},
 	{"int16 add", func(m *maker) []graph.T {
 		return m.binary(graph.Int16, m.Add, 0.08, []int{3, 130}, []int{3, 130})
+	}},
+	{"int16 add, line stretched", func(m *maker) []graph.T {
+		return m.binary(graph.Int16, m.Add, 0.08, []int{3, 43}, []int{43})
+	}},
+	{"int16 add, column stretched", func(m *maker) []graph.T {
+		return m.binary(graph.Int16, m.Add, 0.08, []int{3, 43}, []int{3, 1})
 	}},
 	{"int8 sub", func(m *maker) []graph.T {
 		return m.binary(graph.Int8, m.Sub, 0.08, []int{3, 130}, []int{3, 130})
