@@ -47,7 +47,7 @@ func prepareScaledConcat(n *node) (compute, error) {
 		for x := range tables[i] {
 			y := int32(x)
 			if in != out {
-				y = roundAway(float32(float32(x)*ratio)+bias) + out.zero
+				y = saturatingAdd(roundAway(float32(float32(x)*ratio)+bias), out.zero)
 			}
 			tables[i][x] = byte(clampInteger(y, 0, 255))
 		}

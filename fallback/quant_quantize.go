@@ -67,11 +67,6 @@ func prepareQuantize[T int8 | uint8 | int16](n *node) (compute, error) {
 	}, nil
 }
 
-// saturatingAdd is a + b within int32.
-func saturatingAdd(a, b int32) int32 {
-	return int32(min(max(int64(a)+int64(b), -1<<31), 1<<31-1))
-}
-
 // prepareRequantize changes scale and zero point.
 func prepareRequantize[T int8 | uint8 | int16](n *node) (compute, error) {
 	switch n.out[0].tensor.Type {

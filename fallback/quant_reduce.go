@@ -79,7 +79,7 @@ func prepareQuantSum[T int8 | uint8 | int16](n *node, mean bool) (compute, error
 					sum += int32(x[keptOffsets[i]+o])
 				}
 				sum -= int32(len(goneOffsets)) * zero
-				y[i] = T(clampInteger(offset+scale(i, sum), low, high))
+				y[i] = T(clampInteger(saturatingAdd(scale(i, sum), offset), low, high))
 			}
 		})
 	}, nil

@@ -73,7 +73,7 @@ func integerRange(t graph.TensorType) (low, high int32) {
 func activationRange(t *graph.Tensor, a graph.Activation) (low, high int32) {
 	low, high = integerRange(t.Type)
 	q := affineOf(t)
-	at := func(real float32) int32 { return q.zero + roundAway(real/q.scale) }
+	at := func(real float32) int32 { return saturatingAdd(roundAway(real/q.scale), q.zero) }
 	switch a {
 	case graph.ActRelu:
 		low = max(low, at(0))
@@ -109,6 +109,11 @@ func nearest(whole float64) int32 {
 		return 0
 	}
 	return int32(whole)
+}
+
+// saturatingAdd is a + b within int32.
+func saturatingAdd(a, b int32) int32 {
+	return int32(min(max(int64(a)+int64(b), -1<<31), 1<<31-1))
 }
 
 // multiplier is a real factor as a 31-bit fraction: mantissa · 2^(shift−31).

@@ -105,6 +105,7 @@ func TestActivationRange(t *testing.T) {
 		{"RELU begins at the zero point", at(graph.Int8, 0.5, 3), graph.ActRelu, 3, 127},
 		{"RELU6 ends 6/scale above it", at(graph.Int8, 0.5, 3), graph.ActRelu6, 3, 15},
 		{"RELU6 ends at the type's end", at(graph.Uint8, 0.01, 3), graph.ActRelu6, 3, 255},
+		{"a scale so small that 6/scale is no int32", at(graph.Int8, 1e-12, 100), graph.ActRelu6, 100, 127},
 		{"RELU_N1_TO_1 is around it", at(graph.Int16, 0.25, 0), graph.ActReluN1To1, -4, 4},
 	} {
 		t.Run(c.name, func(t *testing.T) {

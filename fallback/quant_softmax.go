@@ -62,7 +62,7 @@ func prepareQuantSoftmax[T int8 | uint8](n *node) (compute, error) {
 				inverse := 1 / float32(sum*out.scale)
 				for k, v := range row {
 					p := roundAway(float32(table[int(top)-int(v)] * inverse))
-					probabilities[k] = T(clampInteger(p+out.zero, low, high))
+					probabilities[k] = T(clampInteger(saturatingAdd(p, out.zero), low, high))
 				}
 			}
 		})

@@ -25,9 +25,9 @@ func init() {
 	relu := func(code graph.OpCode, low, high float32) {
 		registerTable(code, func(_ *graph.Op, in, out affine) func(int32) int32 {
 			m := newMultiplier(float64(in.scale / out.scale))
-			least, most := out.zero+roundAway(low/out.scale), int32(math.MaxInt32)
+			least, most := saturatingAdd(roundAway(low/out.scale), out.zero), int32(math.MaxInt32)
 			if high > low {
-				most = out.zero + roundAway(high/out.scale)
+				most = saturatingAdd(roundAway(high/out.scale), out.zero)
 			}
 			return func(x int32) int32 { return clampInteger(out.zero+m.twice(x-in.zero), least, most) }
 		})
