@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -18,6 +19,11 @@ type charsMap struct {
 	units        []uint32
 	replacements []byte
 }
+
+// longestRule is the most bytes that one rule of the map may read or write; the
+// longest of NFKC writes 33. It bounds what a hostile table can cost: its trie may
+// be a circle, or one letter may become the whole table.
+const longestRule = 256
 
 // newCharsMap reads the field precompiled_charsmap: the size of the trie in
 // bytes, the trie, the replacements. An empty field maps nothing.
@@ -40,6 +46,11 @@ func newCharsMap(data []byte) (charsMap, error) {
 	if n := len(m.replacements); n > 0 && m.replacements[n-1] != 0 {
 		return charsMap{}, errors.New("its normalization table does not end")
 	}
+	for text := range bytes.SplitSeq(m.replacements, []byte{0}) {
+		if len(text) > longestRule {
+			return charsMap{}, fmt.Errorf("its normalization table writes %d bytes for one letter; the most is %d", len(text), longestRule)
+		}
+	}
 	return m, nil
 }
 
@@ -53,7 +64,7 @@ func (m charsMap) longest(s string) (replacement string, length int) {
 	offset := func(unit uint32) uint32 { return unit >> 10 << (unit & (1 << 9) >> 6) }
 	at := offset(m.units[0])
 	value := -1
-	for i := range len(s) {
+	for i := range min(len(s), longestRule) {
 		at ^= uint32(s[i])
 		if int(at) >= len(m.units) {
 			break

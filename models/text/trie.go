@@ -13,8 +13,8 @@ func newTrie() *trie {
 	return &trie{children: map[uint64]uint32{}, ends: map[uint32]int32{}, nodes: 1}
 }
 
-// insert adds a string; of equal ones the first number is kept.
-func (t *trie) insert(s string, number int32) {
+// insert adds a string, unless it is there already.
+func (t *trie) insert(s string, number int32) (added bool) {
 	node := uint32(0)
 	for i := range len(s) {
 		key := uint64(node)<<8 | uint64(s[i])
@@ -26,9 +26,11 @@ func (t *trie) insert(s string, number int32) {
 		}
 		node = next
 	}
-	if _, taken := t.ends[node]; !taken {
-		t.ends[node] = number
+	if _, taken := t.ends[node]; taken {
+		return false
 	}
+	t.ends[node] = number
+	return true
 }
 
 // step goes from a node along a byte.

@@ -11,6 +11,11 @@ import (
 // ErrTokenizer is wrapped by every error about a tokenizer's file.
 var ErrTokenizer = errors.New("not a usable SentencePiece model")
 
+// longestPiece is the most bytes of a piece. SentencePiece's trainer makes pieces of
+// up to 16 characters; user-defined ones are rarely longer than a line. Without
+// a bound a hostile vocabulary could make a long text take quadratic time.
+const longestPiece = 512
+
 // unknownPenalty is how far an unknown character scores below the worst piece.
 const unknownPenalty = 10
 
@@ -25,9 +30,8 @@ type Unigram struct {
 	// bytes are the pieces of the 256 bytes, by which unknown characters are
 	// spelled; nil without byte fallback.
 	bytes []int32
-	// unknownScore and highest are the scores of an unknown character and of
-	// the best normal piece.
-	unknownScore, highest float32
+	// unknownScore is the score of an unknown character.
+	unknownScore float32
 }
 
 // NewUnigram reads a SentencePiece model (spiece.model). Errors wrap
@@ -53,25 +57,27 @@ func NewUnigram(spieceModel []byte) (*Unigram, error) {
 
 func (u *Unigram) addPieces(byteFallback bool) error {
 	lowest := float32(math.MaxFloat32)
-	u.highest = -math.MaxFloat32
 	spelled := map[string]int32{}
 	for i, p := range u.pieces {
 		if p.text == "" {
 			return fmt.Errorf("piece %d is empty", i)
 		}
-		if p.score != p.score {
-			return fmt.Errorf("piece %d has no score", i)
+		if len(p.text) > longestPiece {
+			return fmt.Errorf("piece %d has %d bytes; the most is %d", i, len(p.text), longestPiece)
 		}
-		id := int32(i)
+		if score := float64(p.score); math.IsNaN(score) || math.IsInf(score, 0) {
+			return fmt.Errorf("piece %d has the score %v", i, p.score)
+		}
+		id, twice := int32(i), false
 		switch p.kind {
 		case pieceNormal:
-			lowest, u.highest = min(lowest, p.score), max(u.highest, p.score)
-			u.trie.insert(p.text, id)
+			lowest = min(lowest, p.score)
+			twice = !u.trie.insert(p.text, id)
 		case pieceUserDefined:
-			u.trie.insert(p.text, id)
+			twice = !u.trie.insert(p.text, id)
 			u.normalizer.verbatim.insert(p.text, id)
 		case pieceUnused:
-			u.trie.insert(p.text, id)
+			twice = !u.trie.insert(p.text, id)
 		case pieceUnknown:
 			if u.unknown >= 0 {
 				return errors.New("it has two unknown pieces")
@@ -82,6 +88,9 @@ func (u *Unigram) addPieces(byteFallback bool) error {
 		case pieceControl:
 		default:
 			return fmt.Errorf("piece %d is of unknown type %d", i, p.kind)
+		}
+		if twice {
+			return fmt.Errorf("piece %d, %q, is there twice", i, p.text)
 		}
 	}
 	if u.unknown < 0 {
@@ -139,10 +148,15 @@ type span struct {
 	from, to int
 }
 
+// userDefinedScore is the score of a user-defined piece of so many bytes, which
+// is meant to win against the others there, whose scores are negative as a rule.
+// So it is in SentencePiece 0.2.3; in earlier versions it depended on the
+// vocabulary's highest score.
+func userDefinedScore(length int) float32 { return float32(0.1 * float64(length-1)) }
+
 // segment finds the most probable segmentation (Viterbi): best[i] is the best way
-// to end a piece at byte i. As in SentencePiece, scores are kept as float32, a
-// later candidate wins only by a higher score, and a user-defined piece is
-// preferred to everything that it covers.
+// to end a piece at byte i. Ties are decided as in SentencePiece: scores are
+// summed as float32, and a later candidate wins only by a higher score.
 func (u *Unigram) segment(text string) []span {
 	type end struct {
 		id    int32
@@ -171,7 +185,7 @@ func (u *Unigram) segment(text string) []span {
 			}
 			score := u.pieces[id].score
 			if u.pieces[id].kind == pieceUserDefined {
-				score = float32(float64(float32(at-from)*u.highest) - 0.1)
+				score = userDefinedScore(at - from)
 			}
 			candidate := score + till
 			if e := &best[at]; e.from < 0 || candidate > e.score {
