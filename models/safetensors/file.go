@@ -11,10 +11,8 @@ package safetensors
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -48,6 +46,9 @@ func Open(path string) (*File, error) {
 	if strings.HasSuffix(path, ".json") {
 		return openIndex(path)
 	}
+	if err := mustBeRegular(path); err != nil {
+		return nil, err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening weights: %w", err)
@@ -56,9 +57,6 @@ func Open(path string) (*File, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("opening weights: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: %w: it is not a regular file", path, ErrFormat)
 	}
 	if info.Size() == 0 { // cannot be mapped
 		return Read(nil, path)
@@ -74,6 +72,18 @@ func Open(path string) (*File, error) {
 	}
 	file.close = append(file.close, data.Unmap)
 	return file, nil
+}
+
+// mustBeRegular looks before a file is opened: opening a pipe waits for a writer.
+func mustBeRegular(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("opening weights: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s: %w: it is not a regular file", path, ErrFormat)
+	}
+	return nil
 }
 
 // Close unmaps the file; no tensor may be used after it.
@@ -123,12 +133,12 @@ func bitsOf(dtype string) int {
 	return 0
 }
 
-// bytesOf is the size of a tensor; ok is false when it is not whole bytes or
-// overflows.
+// bytesOf is the size of a tensor; ok is false when it is negative, not whole
+// bytes or overflows.
 func bytesOf(dtype string, shape []int) (n int, ok bool) {
 	elements := 1
 	for _, d := range shape {
-		if d > 0 && elements > math.MaxInt/d {
+		if d < 0 || d > 0 && elements > math.MaxInt/d {
 			return 0, false
 		}
 		elements *= d
@@ -138,42 +148,4 @@ func bytesOf(dtype string, shape []int) (n int, ok bool) {
 		return 0, false
 	}
 	return elements * bits / 8, true
-}
-
-// openIndex opens the shards that an index names: {"weight_map": {tensor: file}}.
-func openIndex(path string) (*File, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("opening weights: %w", err)
-	}
-	shards, err := weightMap(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", path, ErrFormat, err)
-	}
-	all := &File{name: path, tensors: map[string]Tensor{}}
-	open := map[string]*File{}
-	for _, name := range slices.Sorted(maps.Keys(shards)) {
-		shard := shards[name]
-		if shard != filepath.Base(shard) || strings.ContainsAny(shard, `/\`) || shard == "." || shard == ".." {
-			_ = all.Close()
-			return nil, fmt.Errorf("%s: %w: tensor %q is in %q; a shard must be a file beside the index", path, ErrFormat, name, shard)
-		}
-		if open[shard] == nil {
-			f, err := Open(filepath.Join(filepath.Dir(path), shard))
-			if err != nil {
-				_ = all.Close()
-				return nil, fmt.Errorf("%s: shard %s: %w", path, shard, err)
-			}
-			open[shard] = f
-			all.close = append(all.close, f.Close)
-		}
-		t, err := open[shard].Tensor(name)
-		if err != nil {
-			_ = all.Close()
-			return nil, fmt.Errorf("%s: %w: %w", path, ErrFormat, err)
-		}
-		all.tensors[name] = t
-		all.names = append(all.names, name)
-	}
-	return all, nil
 }

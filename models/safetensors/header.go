@@ -117,10 +117,15 @@ func (p *parser) header(f *File) ([]entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	return entries, p.end()
+}
+
+// end checks that nothing but white space follows.
+func (p *parser) end() error {
 	if _, err := p.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more follows after the JSON value")
+		return errors.New("more follows after the JSON value")
 	}
-	return entries, nil
+	return nil
 }
 
 func (p *parser) entry(name string) (entry, error) {
@@ -184,7 +189,7 @@ func (p *parser) delim(want json.Delim, what string) error {
 		return fmt.Errorf("not JSON: %w", err)
 	}
 	if t != want {
-		return fmt.Errorf("%s: found %v where %v must be", what, t, want)
+		return fmt.Errorf("%s: found %s where %v must be", what, shown(t), want)
 	}
 	return nil
 }
@@ -196,9 +201,20 @@ func (p *parser) text(what string) (string, error) {
 	}
 	s, ok := t.(string)
 	if !ok {
-		return "", fmt.Errorf("%s is %v, must be a string", what, t)
+		return "", fmt.Errorf("%s is %s, must be a string", what, shown(t))
 	}
 	return s, nil
+}
+
+// shown is a token as a message shows it.
+func shown(t json.Token) string {
+	if s, ok := t.(string); ok {
+		if len(s) > 60 {
+			s = s[:60] + "…"
+		}
+		return strconv.Quote(s)
+	}
+	return fmt.Sprint(t)
 }
 
 // sizes reads an array of whole numbers that are not negative.
@@ -214,11 +230,11 @@ func (p *parser) sizes(what string) ([]int, error) {
 		}
 		number, ok := t.(json.Number)
 		if !ok {
-			return nil, fmt.Errorf("%s holds %v, must hold whole numbers", what, t)
+			return nil, fmt.Errorf("%s holds %s, must hold whole numbers", what, shown(t))
 		}
-		n, err := strconv.ParseUint(number.String(), 10, 63)
+		n, err := strconv.ParseUint(number.String(), 10, strconv.IntSize-1)
 		if err != nil {
-			return nil, fmt.Errorf("%s holds %s, must hold whole numbers below 2⁶³", what, number)
+			return nil, fmt.Errorf("%s holds %s, must hold whole numbers below 2^%d", what, number, strconv.IntSize-1)
 		}
 		list = append(list, int(n))
 	}
@@ -272,42 +288,14 @@ func checkSurrogates(raw []byte) error {
 		i += 5
 		switch {
 		case v >= 0xDC00 && v < 0xE000:
-			return errors.New("the header escapes half a surrogate pair")
+			return errors.New("a name escapes half a surrogate pair")
 		case v >= 0xD800 && v < 0xDC00:
 			low, ok := hex(i + 1)
 			if !ok || low < 0xDC00 || low >= 0xE000 {
-				return errors.New("the header escapes half a surrogate pair")
+				return errors.New("a name escapes half a surrogate pair")
 			}
 			i += 6
 		}
 	}
 	return nil
-}
-
-// weightMap reads the part of an index that counts.
-func weightMap(data []byte) (map[string]string, error) {
-	if !utf8.Valid(data) {
-		return nil, errors.New("the index is not UTF-8")
-	}
-	p := &parser{json.NewDecoder(bytes.NewReader(data))}
-	p.UseNumber()
-	var shards map[string]string
-	err := p.object("index", func(key string) error {
-		if key != "weight_map" {
-			return p.skip()
-		}
-		shards = map[string]string{}
-		return p.object("weight_map", func(tensor string) error {
-			shard, err := p.text("the shard of " + strconv.Quote(tensor))
-			shards[tensor] = shard
-			return err
-		})
-	})
-	if err != nil {
-		return nil, err
-	}
-	if shards == nil {
-		return nil, errors.New("the index has no weight_map")
-	}
-	return shards, nil
 }

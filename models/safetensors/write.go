@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"unicode/utf8"
 )
 
 // Write writes tensors in the given order, with optional metadata. The header is
@@ -23,6 +24,9 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	for _, t := range tensors {
 		if _, twice := header[t.Name]; twice || t.Name == "__metadata__" {
 			return fmt.Errorf("writing safetensors: the name %q is taken", t.Name)
+		}
+		if !utf8.ValidString(t.Name) {
+			return fmt.Errorf("writing safetensors: the name %q is not UTF-8", t.Name)
 		}
 		if bitsOf(t.DType) == 0 {
 			return fmt.Errorf("writing safetensors: tensor %q: unknown dtype %q", t.Name, t.DType)
