@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"nanoflux/delegate"
+	"nanoflux/graph"
 	"nanoflux/graph/schema"
 )
 
@@ -47,6 +48,16 @@ func prepareBatchMatMul(n *node) (compute, error) {
 	if err := n.shape(0, append(append([]int(nil), batch...), rows, columns)...); err != nil {
 		return nil, err
 	}
+	count, err := graph.Elements(batch)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.work(count, 3*8); err != nil {
+		return nil, err
+	}
+	if err := n.workPacked(sizeOf(y[:len(y)-2]), columns, depth); err != nil {
+		return nil, err
+	}
 	// The offset of each batch's matrices, in matrices.
 	xs := broadcastOffsets(x[:len(x)-2], batch)
 	ys := broadcastOffsets(y[:len(y)-2], batch)
@@ -62,10 +73,10 @@ func prepareBatchMatMul(n *node) (compute, error) {
 		if isPacked && n.in[1].constant {
 			return
 		}
-		isPacked = true
 		each(n.pool, inner, len(weights), func(i int, p *pool) {
 			weights[i] = packColumns(weights[i], p, b[i*depth*columns:], columns, depth, columnStride, depthStride)
 		})
+		isPacked = !n.pool.stopped()
 	}
 	return func() {
 		a, out := n.in[0].floats(), n.out[0].floats()

@@ -38,7 +38,7 @@ func convShapes(n *node) (*convolution, error) {
 		return nil, fmt.Errorf("input %v and weights %v must have 4 dimensions", x, w)
 	}
 	c := &convolution{batch: x[0], channels: x[3], out: w[0]}
-	if w[3] == 0 || c.channels%w[3] != 0 || c.out%(c.channels/w[3]) != 0 {
+	if w[3] == 0 || c.channels == 0 || c.channels%w[3] != 0 || c.out%(c.channels/w[3]) != 0 {
 		return nil, fmt.Errorf("input %v does not go with weights %v", x, w)
 	}
 	c.groups = c.channels / w[3]
@@ -82,6 +82,11 @@ func prepareConv(n *node) (compute, error) {
 		weights = n.state.([]*packed)
 		if len(weights) != c.groups {
 			return nil, fmt.Errorf("%d groups, the weights were packed for %d", c.groups, len(weights))
+		}
+	}
+	if !w.constant {
+		if err := n.workPacked(c.groups, outs, depth); err != nil {
+			return nil, err
 		}
 	}
 	act := fusedActivation(options[schema.Conv2DOptionsT](n.op).FusedActivationFunction)

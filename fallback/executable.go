@@ -23,6 +23,11 @@ type executable struct {
 	nodes   []*node // those that run each time, in order
 	inputs  []*value
 	outputs []*value
+	// first says which outputs stand in the list for the first time.
+	first []bool
+	pool  *pool
+	// budget is what the nodes have reserved.
+	budget *budget
 	// arena holds the activations; made at the first run.
 	arena      []byte
 	arenaBytes int
@@ -53,17 +58,21 @@ func compile(ctx context.Context, m *graph.Model, threads int) (e *executable, e
 		if v.size, err = graph.ByteSize(v.tensor.Type, v.shape); err != nil {
 			return nil, fmt.Errorf("%s: input %q: %w: %w", m.Name, v.tensor.Name, delegate.ErrUnsupported, err)
 		}
+		if v.size > maxTensorBytes {
+			return nil, fmt.Errorf("%s: input %q takes %d bytes; the most is %d: %w", m.Name, v.tensor.Name, v.size, maxTensorBytes, delegate.ErrUnsupported)
+		}
 		e.inputs = append(e.inputs, v)
 	}
 	for _, t := range g.Outputs {
 		v := e.values[t]
+		e.first = append(e.first, !v.output)
 		v.output = true
 		e.outputs = append(e.outputs, v)
 	}
-	p := &pool{threads: threads}
+	e.pool, e.budget = &pool{threads: threads}, &budget{}
 	for i := range g.Ops {
 		op := &g.Ops[i]
-		n := &node{op: op, label: m.OpLabel(0, i), pool: p, in: e.pick(op.Inputs), out: e.pick(op.Outputs)}
+		n := &node{op: op, label: m.OpLabel(0, i), pool: e.pool, budget: e.budget, in: e.pick(op.Inputs), out: e.pick(op.Outputs)}
 		for _, v := range n.in {
 			if v != nil {
 				v.consumers++
@@ -100,7 +109,8 @@ func (e *executable) pick(tensors []int) []*value {
 }
 
 // empties makes constants of the tensors without elements that nothing
-// computes: the file has no data for them.
+// computes: the file has no data for them. It refuses what is read and comes
+// from nowhere, or from an operator that is not before its reader.
 func (e *executable) empties() error {
 	computed := map[*value]bool{}
 	for _, n := range e.nodes {
@@ -108,14 +118,30 @@ func (e *executable) empties() error {
 			computed[v] = true
 		}
 	}
-	for _, v := range e.values {
-		if v.known || computed[v] {
-			continue
+	before := map[*value]bool{}
+	reads := func(v *value) error {
+		if v == nil || v.known || before[v] {
+			return nil
 		}
-		if v.elements() == 0 {
-			v.constant, v.known = true, true
-		} else if v.consumers > 0 || v.output {
-			return fmt.Errorf("tensor %q has no data and nothing computes it: %w", v.tensor.Name, delegate.ErrUnsupported)
+		if computed[v] || v.elements() > 0 {
+			return fmt.Errorf("tensor %q is read, but nothing computes it before: %w", v.tensor.Name, delegate.ErrUnsupported)
+		}
+		v.constant, v.known = true, true
+		return nil
+	}
+	for _, n := range e.nodes {
+		for _, v := range n.in {
+			if err := reads(v); err != nil {
+				return fmt.Errorf("%s: %w", n.label, err)
+			}
+		}
+		for _, v := range n.out {
+			before[v] = true
+		}
+	}
+	for _, v := range e.outputs {
+		if err := reads(v); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -135,7 +161,7 @@ func (e *executable) fold(ctx context.Context) error {
 			rest = append(rest, n)
 			continue
 		}
-		run, err := n.kernel.prepare(n)
+		run, err := n.prepared()
 		if err != nil {
 			return fmt.Errorf("%s: %w", n.label, err)
 		}
@@ -151,9 +177,13 @@ func (e *executable) fold(ctx context.Context) error {
 			}
 			v.constant, v.known, v.folded = true, true, true
 		}
-		if run(); n.failure != nil {
-			return fmt.Errorf("%s: %w", n.label, n.failure)
+		if !n.empty() {
+			run()
 		}
+		if err := n.failed(); err != nil {
+			return fmt.Errorf("%s: %w", n.label, err)
+		}
+		e.budget.used -= n.reserved
 		for _, v := range n.in {
 			if v != nil {
 				v.takenOver++
@@ -173,7 +203,7 @@ func (n *node) foldable() bool {
 	return !slices.Contains(n.out, nil)
 }
 
-// inflates reports whether the prepared node makes more than a megabyte, and
+// inflates reports whether the prepared node makes more than 64 KiB, and
 // more than 64 times its inputs: dequantizing makes four times, and a sparse
 // array may be nearly empty.
 func (n *node) inflates() bool {
@@ -186,7 +216,7 @@ func (n *node) inflates() bool {
 	for _, v := range n.out {
 		out += v.size
 	}
-	return out > max(1<<20, 64*in)
+	return out > max(1<<16, 64*in)
 }
 
 // prepare goes through the nodes with the present shapes of the inputs, and
@@ -200,7 +230,7 @@ func (e *executable) prepare() error {
 	for _, n := range e.nodes {
 		n.late = slices.ContainsFunc(n.in, func(v *value) bool { return v != nil && !v.known })
 		if !n.late {
-			run, err := n.kernel.prepare(n)
+			run, err := n.prepared()
 			if errors.Is(err, errNeedsValue) {
 				n.late = true
 			} else if err != nil {
@@ -222,8 +252,8 @@ func (e *executable) prepare() error {
 		}
 	}
 	size := planArena(planned)
-	if size > maxArenaBytes {
-		return fmt.Errorf("the values between operators take %d bytes at once; the most is %d", size, maxArenaBytes)
+	if size > maxWorkBytes-e.budget.used {
+		return fmt.Errorf("the values between operators take %d bytes at once, with %d of working memory; the most is %d in all", size, e.budget.used, maxWorkBytes)
 	}
 	if size != e.arenaBytes {
 		e.arena, e.arenaBytes = nil, size
@@ -351,6 +381,8 @@ func (e *executable) run(ctx context.Context, outputs []graph.Array) error {
 		}
 	}
 	e.bindOutputs(outputs)
+	e.pool.done = ctx.Done()
+	defer func() { e.pool.done = nil }()
 	for _, n := range e.nodes {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -358,6 +390,9 @@ func (e *executable) run(ctx context.Context, outputs []graph.Array) error {
 		if err := n.step(); err != nil {
 			return fmt.Errorf("%s: %w", n.label, err)
 		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err // the last operator may have stopped half-way
 	}
 	e.deliver(outputs)
 	return nil
@@ -384,14 +419,14 @@ func (e *executable) bindOutputs(outputs []graph.Array) {
 // the list a second time.
 func (e *executable) inPlace(i int) bool {
 	v := e.outputs[i]
-	return !v.constant && !v.input && !v.own && slices.Index(e.outputs, v) == i
+	return !v.constant && !v.input && !v.own && e.first[i]
 }
 
 // step runs a node, after preparing it if its shapes depend on data.
 func (n *node) step() error {
 	if n.late {
 		n.running = true
-		run, err := n.kernel.prepare(n)
+		run, err := n.prepared()
 		n.running = false
 		if err != nil {
 			return err
@@ -400,12 +435,17 @@ func (n *node) step() error {
 			if v == nil {
 				continue
 			}
+			if err := n.work(v.size, 1); err != nil {
+				return err
+			}
 			if v.same = nil; cap(v.data) < v.size || !v.own {
 				v.data = graph.AlignedBytes(v.size)
 			}
 			v.data = v.data[:v.size]
 		}
-		run()
+		if !n.empty() {
+			run()
+		}
 		return n.failed()
 	}
 	for _, v := range n.out {
@@ -413,7 +453,9 @@ func (n *node) step() error {
 			v.data = v.root().data[:v.size]
 		}
 	}
-	n.run()
+	if !n.empty() {
+		n.run()
+	}
 	return n.failed()
 }
 

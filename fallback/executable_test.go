@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,6 +62,58 @@ func TestARunEndsBetweenOperatorsWhenItsContextDoes(t *testing.T) {
 		t.Errorf("%d operators ran, must be 1", calls)
 	}
 	sameBytes(t, "the next run", ran(t, e, 1, x)[0], x)
+}
+
+func TestARunThatIsGivenUpInItsLastOperatorFails(t *testing.T) {
+	e, x := chain(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	calls := 0
+	withHook(t, func() {
+		if calls++; calls == 2 {
+			cancel()
+		}
+	})
+	// Its loops may have ended early.
+	if err := e.Run(ctx, []graph.Array{x}, make([]graph.Array, 1)); !errors.Is(err, context.Canceled) {
+		t.Errorf("Run: %v, must be context.Canceled", err)
+	}
+}
+
+func TestARunThatIsGivenUpLeavesNothingHalfMade(t *testing.T) {
+	r := seeded(t)
+	x, y, w := random(r, graph.Float32, 2, 40, 300), random(r, graph.Float32, 2, 300, 200), random(r, graph.Float32, 50, 200)
+	build := one(func(b *graph.Builder, in []graph.T) graph.T {
+		// A shape that is known at run time only has the weights packed there.
+		late := b.Op(schema.BuiltinOperatorRESHAPE, 0, &schema.ReshapeOptionsT{}, []graph.T{b.BatchMatMul(hooked(b, in[0]), in[1], false, false), in[3]},
+			graph.Tensor{Type: graph.Float32, Shape: []int{80, 200}, HasRank: true})[0]
+		return b.FullyConnected(late, in[2], graph.None, graph.ActNone)
+	})
+	m, inputs := modelOf(t, build, func(i int) bool { return i == 1 || i == 2 }, x, y, w, ints32(80, 200))
+	want := ran(t, compiled(t, m, 2), 1, inputs...)[0]
+	for wait := range 20 {
+		e := compiled(t, m, 2)
+		ctx, cancel := context.WithCancel(t.Context())
+		withHook(t, func() { go func() { time.Sleep(time.Duration(wait) * 10 * time.Microsecond); cancel() }() })
+		_ = e.Run(ctx, inputs, make([]graph.Array, 1)) // ends anywhere
+		cancel()
+		withHook(t, func() {})
+		sameBytes(t, "the run after one that was given up", ran(t, e, 1, inputs...)[0], want)
+	}
+}
+
+func TestALoopThatIsGivenUpLeavesTheRestOut(t *testing.T) {
+	for _, threads := range []int{1, 3} {
+		done := make(chan struct{})
+		var calls atomic.Int64
+		(&pool{threads: threads, done: done}).each(1000, func(i int) {
+			if calls.Add(1) == 10 {
+				close(done)
+			}
+		})
+		if n := calls.Load(); n < 10 || n > 10+int64(threads) {
+			t.Errorf("%d threads: %d calls, must be 10 and at most one more for each other thread", threads, n)
+		}
+	}
 }
 
 func TestWaitingForATurnEndsWithTheContext(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"nanoflux/delegate"
+	"nanoflux/fallback/internal/simd"
 	"nanoflux/graph"
 	"nanoflux/graph/schema"
 )
@@ -75,7 +76,10 @@ func prepareFullyConnected(n *node) (compute, error) {
 		return nil, err
 	}
 	x, w, y := n.in[0], n.in[1], n.out[0]
-	weights, pack := packedWeights(n, w, out, in)
+	weights, pack, err := packedWeights(n, w, out, in)
+	if err != nil {
+		return nil, err
+	}
 	act := fusedActivation(options[schema.FullyConnectedOptionsT](n.op).FusedActivationFunction)
 	return func() {
 		p := product{pool: n.pool, rows: rows, row: matrixRows(x.floats(), in), w: weights, out: y.floats(), stride: out, act: act}
@@ -91,17 +95,33 @@ func prepareFullyConnected(n *node) (compute, error) {
 
 // packedWeights packs the [out, in] weights of a node: once when they are
 // constant, otherwise by a function to be called in each run.
-func packedWeights(n *node, w *value, out, in int) (*packed, func() *packed) {
+func packedWeights(n *node, w *value, out, in int) (*packed, func() *packed, error) {
 	if w.constant {
 		if n.state == nil {
 			n.state = packColumns(nil, n.pool, w.floats(), out, in, in, 1)
 			n.unneeded(1)
 		}
-		return n.state.(*packed), nil
+		return n.state.(*packed), nil, nil
+	}
+	if err := n.workPacked(1, out, in); err != nil {
+		return nil, nil, err
 	}
 	var reused *packed
 	return nil, func() *packed {
 		reused = packColumns(reused, n.pool, w.floats(), out, in, in, 1)
 		return reused
+	}, nil
+}
+
+// workPacked reserves the memory of packed right-hand sides.
+func (n *node) workPacked(count, columns, depth int) error {
+	width := simd.Active().Columns
+	if columns > maxTensorBytes {
+		return fmt.Errorf("%d columns are too many", columns)
 	}
+	size, err := graph.Elements([]int{count, (columns + width - 1) / width * width, depth})
+	if err != nil {
+		return err
+	}
+	return n.work(size, 4)
 }

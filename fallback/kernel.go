@@ -153,6 +153,9 @@ type node struct {
 	in, out []*value
 	kernel  *kernel
 	pool    *pool
+	budget  *budget
+	// reserved is the node's part of the budget.
+	reserved int
 	// state belongs to the kernel and outlives prepare: packed weights.
 	state any
 	// running: inputs have their data although they are not constant.
@@ -236,8 +239,41 @@ func (n *node) shape(i int, shape ...int) error {
 // tensor.
 const maxTensorBytes = 1 << 31
 
-// maxArenaBytes bounds the memory of all values between operators.
-const maxArenaBytes = 1 << 33
+// maxWorkBytes bounds the memory of a compiled model beyond its constants: the
+// values between operators and the kernels' working memory. A small file can
+// ask for any amount; what Go cannot get ends the program.
+const maxWorkBytes = 1 << 32
+
+// budget counts the working memory of a compiled model.
+type budget struct{ used int }
+
+// work reserves count elements of the given size in prepare, for memory that
+// compute or the node will need beside the outputs.
+func (n *node) work(count, size int) error {
+	if count < 0 || size > 0 && count > (maxWorkBytes-n.budget.used)/size {
+		return fmt.Errorf("it needs working memory of %d × %d bytes; a model may take %d in all", count, size, maxWorkBytes)
+	}
+	n.budget.used += count * size
+	n.reserved += count * size
+	return nil
+}
+
+// prepared calls the kernel's prepare, whose reservations replace earlier ones.
+// Loops in prepare run to their end even when the run is given up: what they
+// make (packed weights) stays.
+func (n *node) prepared() (compute, error) {
+	n.budget.used -= n.reserved
+	n.reserved = 0
+	defer func(done <-chan struct{}) { n.pool.done = done }(n.pool.done)
+	n.pool.done = nil
+	return n.kernel.prepare(n)
+}
+
+// empty reports whether all outputs are without elements: there is nothing to
+// compute then, and sizes that the outputs do not limit may be anything.
+func (n *node) empty() bool {
+	return !slices.ContainsFunc(n.out, func(v *value) bool { return v != nil && v.size > 0 })
+}
 
 // alias makes output 0 share the memory of input 0, which has the same bytes.
 func (n *node) alias() { n.out[0].same = n.in[0] }

@@ -98,6 +98,11 @@ func prepareMirrorPad(n *node) (compute, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, d := range shape {
+		if err := n.work(d, 8); err != nil {
+			return nil, err
+		}
+	}
 	skip := 1 // REFLECT
 	if options[schema.MirrorPadOptionsT](n.op).Mode == schema.MirrorPadModeSYMMETRIC {
 		skip = 0

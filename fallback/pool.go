@@ -9,15 +9,31 @@ import (
 // less than a microsecond, and nothing spins or has to be stopped while idle.
 type pool struct {
 	threads int
+	// done ends loops early, leaving indices out; nil for never.
+	done <-chan struct{}
+}
+
+// stopped reports whether the run that the loop belongs to has been given up.
+func (p *pool) stopped() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // each calls body(i) for every i in [0, n), on up to p.threads goroutines. Work
 // is handed out one i at a time, so body should do some microseconds of work.
-// A panic in body is passed on to the caller.
+// A panic in body is passed on to the caller. When p.done is closed, the rest is
+// left out.
 func (p *pool) each(n int, body func(i int)) {
 	workers := min(p.threads, n)
 	if workers <= 1 {
 		for i := range n {
+			if p.stopped() {
+				return
+			}
 			body(i)
 		}
 		return
@@ -37,7 +53,7 @@ func (p *pool) each(n int, body func(i int)) {
 		}()
 		for {
 			i := int(next.Add(1)) - 1
-			if i >= n {
+			if i >= n || p.stopped() {
 				return
 			}
 			body(i)

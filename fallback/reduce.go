@@ -63,7 +63,8 @@ func elementType[T graph.Element]() graph.TensorType {
 }
 
 // reducedShapes gives a reduction's output its shape, and returns the input's
-// dimensions with the mark which of them are reduced.
+// dimensions with the mark which of them are reduced. It reserves the memory of
+// the lists of offsets.
 func reducedShapes(n *node) (shape []int, reduced []bool, err error) {
 	axes, err := n.ints(1)
 	if err != nil {
@@ -90,7 +91,21 @@ func reducedShapes(n *node) (shape []int, reduced []bool, err error) {
 			out = append(out, 1)
 		}
 	}
-	return shape, reduced, n.shape(0, out...)
+	if err := n.shape(0, out...); err != nil {
+		return nil, nil, err
+	}
+	// The lists of offsets that split's walks make.
+	kept, gone := split(shape, reduced)
+	for _, w := range []walk{kept, gone} {
+		count, err := graph.Elements(w.sizes)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := n.work(count, 8); err != nil {
+			return nil, nil, err
+		}
+	}
+	return shape, reduced, nil
 }
 
 func prepareReduction[T graph.Element](n *node, r reduction[T]) (compute, error) {

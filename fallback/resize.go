@@ -3,6 +3,7 @@ package fallback
 import (
 	"fmt"
 	"math"
+	"unsafe"
 
 	"nanoflux/delegate"
 	"nanoflux/graph"
@@ -30,7 +31,10 @@ func resizeShapes(n *node) (x []int, height, width int, err error) {
 	if len(x) != 4 || len(size) != 2 || size[0] < 1 || size[1] < 1 || x[1] < 1 || x[2] < 1 {
 		return nil, 0, 0, fmt.Errorf("input %v cannot be resized to %v", x, size)
 	}
-	return x, size[0], size[1], n.shape(0, x[0], size[0], size[1], x[3])
+	if err := n.shape(0, x[0], size[0], size[1], x[3]); err != nil {
+		return nil, 0, 0, err
+	}
+	return x, size[0], size[1], n.work(size[0]+size[1], int(unsafe.Sizeof(tap{})))
 }
 
 // scaleOf is the step in the input for one step in the output.

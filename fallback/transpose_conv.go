@@ -60,7 +60,14 @@ func transposedShapes(n *node) (*transposed, error) {
 	if n.has(3) && n.in[3].elements() != w[0] {
 		return nil, fmt.Errorf("bias has %d elements, must have %d", n.in[3].elements(), w[0])
 	}
-	return c, n.shape(0, shape...)
+	if err := n.shape(0, shape...); err != nil {
+		return nil, err
+	}
+	products, err := graph.Elements([]int{c.batch, c.h.out, c.w.out, c.out, c.h.kernel, c.w.kernel})
+	if err != nil {
+		return nil, err
+	}
+	return c, n.work(products, 4)
 }
 
 // scatter adds the products of all input pixels, [pixel][out][tap], to the
@@ -83,17 +90,23 @@ func prepareTransposeConv(n *node) (compute, error) {
 		return nil, err
 	}
 	act := fusedActivation(options[schema.TransposeConvOptionsT](n.op).FusedActivationFunction)
-	var reused *packed
+	weights, pack, err := packedWeights(n, n.in[1], c.columns(), c.in)
+	if err != nil {
+		return nil, err
+	}
 	var products []float32
 	return func() {
 		y := n.out[0].floats()
 		// Column (out, tap) of the product is row (out, tap) of w: its layout
 		// is [out][tap][in] already.
-		reused = packColumns(reused, n.pool, n.in[1].floats(), c.columns(), c.in, c.in, 1)
+		right := weights
+		if pack != nil {
+			right = pack()
+		}
 		if products == nil {
 			products = make([]float32, c.pixels()*c.columns())
 		}
-		p := product{pool: n.pool, rows: c.pixels(), row: matrixRows(n.in[2].floats(), c.in), w: reused, out: products, stride: c.columns()}
+		p := product{pool: n.pool, rows: c.pixels(), row: matrixRows(n.in[2].floats(), c.in), w: right, out: products, stride: c.columns()}
 		p.run()
 		for i := 0; i < len(y); i += c.out {
 			if n.has(3) {

@@ -47,6 +47,10 @@ func (v *value) inArena() bool {
 	return v.known && !v.constant && !v.input && !v.output && v.same == nil
 }
 
+// plannedValues is how many values share memory; the smaller ones of a model with
+// more get their own. Planning takes the square of it.
+const plannedValues = 1 << 13
+
 // planArena gives every value in the arena an offset such that values which
 // live at the same time do not overlap, and returns the arena's size in bytes.
 // Larger values are placed first, each in the lowest gap that fits (greedy by
@@ -58,7 +62,12 @@ func planArena(values []*value) int {
 	todo := slices.Clone(values)
 	slices.SortStableFunc(todo, func(a, b *value) int { return b.size - a.size })
 	total := 0
-	for _, v := range todo {
+	for i, v := range todo {
+		if i >= plannedValues {
+			v.offset = (total + align - 1) / align * align
+			total = v.offset + v.size
+			continue
+		}
 		offset := 0
 		// placed is sorted by offset: walk up, jumping over what overlaps in
 		// time and does not leave room below it.
