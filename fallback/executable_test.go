@@ -339,6 +339,45 @@ func TestSizesThatNoFileJustifiesAreErrors(t *testing.T) {
 	}
 }
 
+func TestWorkingMemoryThatNoFileJustifiesIsAnError(t *testing.T) {
+	b := graph.NewBuilder("sum")
+	b.Output("y", b.Sum(b.Input("x", graph.Float32, 1<<29), []int{0}, false)) // walks by a list of 4 GiB
+	m, err := b.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(Options{}).Compile(t.Context(), m); err == nil || !strings.Contains(err.Error(), "working memory") {
+		t.Errorf("Compile: %v", err)
+	}
+}
+
+func TestPreparingAgainReplacesReservationsAndRunsToItsEnd(t *testing.T) {
+	given := make(chan struct{})
+	close(given)
+	shared := &budget{}
+	sizes := []int{maxWorkBytes / 2, maxWorkBytes / 4, maxWorkBytes + 1, 100}
+	n := &node{budget: shared, pool: &pool{done: given}, kernel: &kernel{prepare: func(n *node) (compute, error) {
+		if n.pool.stopped() {
+			t.Error("loops in prepare may be left half-way")
+		}
+		size := sizes[0]
+		sizes = sizes[1:]
+		return nil, n.work(size, 1)
+	}}}
+	for _, want := range []int{maxWorkBytes / 2, maxWorkBytes / 4, 0, 100} {
+		_, err := n.prepared()
+		if shared.used != want || (err != nil) != (want == 0) {
+			t.Errorf("%d bytes are reserved, error %v; must be %d", shared.used, err, want)
+		}
+	}
+	if !n.pool.stopped() {
+		t.Error("the run goes on although it was given up")
+	}
+	if err := n.work(maxWorkBytes-50, 1); err == nil {
+		t.Error("more was reserved than there is")
+	}
+}
+
 func TestValuesThatLiveAtTheSameTimeDoNotOverlap(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
