@@ -86,7 +86,7 @@ func showBundle(c *cli.Context) error {
 		return badInput(err)
 	}
 	defer b.Close()
-	if err := b.Verify(); err != nil {
+	if err := b.Verify(c.Context); err != nil {
 		return badInput(err)
 	}
 	if c.Bool("json") {

@@ -15,15 +15,21 @@ type archive struct {
 	data     []byte
 	entries  map[string]*zip.File
 	unpacked map[string][]byte
-	release  func() error
+	// room is how many bytes may still be unpacked.
+	room    int64
+	release func() error
 }
+
+// mostUnpacked bounds what the compressed files of one bundle may take in memory.
+// A larger bundle has to be stored, which needs none.
+const mostUnpacked = 1 << 30
 
 func newArchive(data []byte, release func() error) (*archive, error) {
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		return nil, errors.New("it is neither a folder nor a zip: " + strings.TrimPrefix(err.Error(), "zip: "))
 	}
-	a := &archive{data: data, entries: map[string]*zip.File{}, unpacked: map[string][]byte{}, release: release}
+	a := &archive{data: data, entries: map[string]*zip.File{}, unpacked: map[string][]byte{}, room: mostUnpacked, release: release}
 	for _, f := range z.File {
 		if _, twice := a.entries[f.Name]; twice {
 			return nil, fmt.Errorf("it holds %q twice", f.Name)
@@ -72,6 +78,9 @@ func (a *archive) stored(f *zip.File) ([]byte, error) {
 // unpack reads a compressed file. Its memory grows with what is really there:
 // a size in a manifest allocates nothing.
 func (a *archive) unpack(f *zip.File, size int64) ([]byte, error) {
+	if size > a.room {
+		return nil, fmt.Errorf("compressed files of a bundle may unpack to %d bytes altogether; store them instead (zip -0)", mostUnpacked)
+	}
 	r, err := f.Open()
 	if err != nil {
 		return nil, err
@@ -85,12 +94,12 @@ func (a *archive) unpack(f *zip.File, size int64) ([]byte, error) {
 	if n != size {
 		return nil, fmt.Errorf("%w: it does not unpack to %d bytes", ErrHash, size)
 	}
+	a.room -= n
 	a.unpacked[f.Name] = b.Bytes()
 	return b.Bytes(), nil
 }
 
 func (a *archive) close() error {
-	release := a.release
-	a.release = func() error { return nil }
-	return release()
+	a.data, a.unpacked = nil, nil
+	return a.release()
 }

@@ -1,15 +1,15 @@
 package bundle
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
-
-	"github.com/edsrzf/mmap-go"
 
 	"nanoflux/graph"
 	"nanoflux/models/text"
@@ -26,6 +26,7 @@ type Bundle struct {
 	mu     sync.Mutex
 	models map[string]*graph.Model
 	sound  map[string]bool // files whose hash was compared
+	closed bool
 }
 
 // source is where a bundle's files are.
@@ -35,23 +36,37 @@ type source interface {
 	close() error
 }
 
-// Open opens a bundle: a folder with bundle.yaml, or a zip. Files are mapped; a
-// file's hash is compared when the file is first used (Verify compares all at
-// once).
+// Open opens a bundle: a folder with bundle.yaml, or a zip. Files are mapped. A
+// file's size and hash are compared when the file is first used, so that a part
+// that is not needed costs nothing and a large bundle opens at once; Verify
+// compares all. Errors wrap ErrFormat, ErrHash, or those of the file system.
 func Open(path string) (*Bundle, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening bundle: %w", err)
 	}
 	if info.IsDir() {
-		return open(&folder{path: path}, path)
+		files, err := openFolder(path)
+		if err != nil {
+			return nil, fmt.Errorf("opening bundle: %w", err)
+		}
+		b, err := open(files, path)
+		if err != nil {
+			_ = files.close() // the first error is the one to report
+			return nil, err
+		}
+		return b, nil
 	}
 	if !info.Mode().IsRegular() || info.Size() == 0 {
 		return nil, fmt.Errorf("%s: %w: it is neither a folder nor a zip", path, ErrFormat)
 	}
-	data, err := mapFile(path)
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening bundle: %w", err)
+	}
+	data, err := mapFile(f)
+	if err != nil {
+		return nil, fmt.Errorf("mapping bundle %s: %w", path, err)
 	}
 	b, err := readZip(data, path, data.Unmap)
 	if err != nil {
@@ -101,14 +116,17 @@ func (b *Bundle) Name() string { return b.name }
 func (b *Bundle) Hash() string { return b.hash }
 
 // File returns a file that the manifest lists, after comparing its size and
-// hash (once). The bytes must not be written to.
+// hash (once). The bytes must not be written to, nor used after Close.
 func (b *Bundle) File(name string) ([]byte, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.file(name)
+	return b.file(context.Background(), name)
 }
 
-func (b *Bundle) file(name string) ([]byte, error) {
+func (b *Bundle) file(ctx context.Context, name string) ([]byte, error) {
+	if b.closed {
+		return nil, fmt.Errorf("%s: file %q: %w", b.name, name, ErrClosed)
+	}
 	want, listed := b.manifest.Files[name]
 	if !listed {
 		return nil, fmt.Errorf("%s: the bundle lists no file %q", b.name, name)
@@ -120,41 +138,71 @@ func (b *Bundle) file(name string) ([]byte, error) {
 	if b.sound[name] {
 		return data, nil
 	}
-	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != want.SHA256 {
-		return nil, fmt.Errorf("%s: file %q: %w: its SHA-256 is %x, the manifest says %s; fetch the bundle again", b.name, name, ErrHash, sum, want.SHA256)
+	sum, err := hashOf(ctx, data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: file %q: %w", b.name, name, err)
+	}
+	if sum != want.SHA256 {
+		return nil, fmt.Errorf("%s: file %q: %w: its SHA-256 is %s, the manifest says %s; fetch the bundle again", b.name, name, ErrHash, sum, want.SHA256)
 	}
 	b.sound[name] = true
 	return data, nil
 }
 
-// Verify compares the hashes of all files.
-func (b *Bundle) Verify() error {
-	for name := range b.manifest.Files {
-		if _, err := b.File(name); err != nil {
+// hashOf is the SHA-256 of data in hexadecimal. It looks at the context between
+// chunks: a large file takes seconds.
+func hashOf(ctx context.Context, data []byte) (string, error) {
+	const chunk = 16 << 20
+	h := sha256.New()
+	for part := range slices.Chunk(data, chunk) {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		h.Write(part) // never fails
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// Verify compares the sizes and hashes of all files, by name, up to the first that
+// differs.
+func (b *Bundle) Verify(ctx context.Context) error {
+	for _, name := range slices.Sorted(maps.Keys(b.manifest.Files)) {
+		if err := b.verify(ctx, name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Model reads a part. It is read once and stays valid until Close.
+func (b *Bundle) verify(ctx context.Context, name string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, err := b.file(ctx, name)
+	return err
+}
+
+// Model reads a part, which must take and give what the manifest says. It is read
+// once and stays valid until Close.
 func (b *Bundle) Model(part string) (*graph.Model, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if m := b.models[part]; m != nil {
+	if m := b.models[part]; m != nil && !b.closed {
 		return m, nil
 	}
 	p, ok := b.manifest.Parts[part]
 	if !ok {
 		return nil, fmt.Errorf("%s: %w: it has no part %q", b.name, ErrFormat, part)
 	}
-	data, err := b.file(p.File)
+	data, err := b.file(context.Background(), p.File)
 	if err != nil {
 		return nil, err
 	}
 	m, err := graph.Read(data, b.name+"/"+p.File)
 	if err != nil {
 		return nil, err
+	}
+	if err := p.fits(m); err != nil {
+		return nil, fmt.Errorf("%s: %w: part %q: %w", b.name, ErrFormat, part, err)
 	}
 	b.models[part] = m
 	return m, nil
@@ -178,69 +226,15 @@ func (b *Bundle) Tokenizer() (*text.Unigram, error) {
 	return u, nil
 }
 
-// Close frees the bundle; nothing taken from it may be used after that. Closing
-// twice does nothing.
+// Close frees the bundle; nothing taken from it may be used after that, and File,
+// Model, Tokenizer and Verify give ErrClosed. Closing twice does nothing.
 func (b *Bundle) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.closed {
+		return nil
+	}
+	b.closed = true
 	b.models = map[string]*graph.Model{}
 	return b.files.close()
-}
-
-// mapFile maps a whole file that is not empty.
-func mapFile(path string) (mmap.MMap, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // opened for reading only
-	return mmap.Map(f, mmap.RDONLY, 0)
-}
-
-// folder is a bundle as files in a folder.
-type folder struct {
-	path string
-	open map[string]mmap.MMap
-}
-
-// mostManifest bounds the size of bundle.yaml.
-const mostManifest = 1 << 20
-
-func (f *folder) file(name string, size int64) ([]byte, error) {
-	if data, ok := f.open[name]; ok {
-		return data, nil
-	}
-	path := filepath.Join(f.path, filepath.FromSlash(name))
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case !info.Mode().IsRegular():
-		return nil, errors.New("it is not a regular file")
-	case size >= 0 && info.Size() != size:
-		return nil, fmt.Errorf("%w: it has %d bytes, the manifest says %d", ErrHash, info.Size(), size)
-	case size < 0 && info.Size() > mostManifest:
-		return nil, fmt.Errorf("it has %d bytes; the most is %d", info.Size(), mostManifest)
-	case info.Size() == 0:
-		return nil, nil
-	}
-	data, err := mapFile(path)
-	if err != nil {
-		return nil, err
-	}
-	if f.open == nil {
-		f.open = map[string]mmap.MMap{}
-	}
-	f.open[name] = data
-	return data, nil
-}
-
-func (f *folder) close() error {
-	var all []error
-	for _, data := range f.open {
-		all = append(all, data.Unmap())
-	}
-	f.open = nil
-	return errors.Join(all...)
 }

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -31,30 +32,52 @@ type Recognition struct {
 	Nearest []string
 }
 
-// Recognise looks for known words in a prompt. ok is false for a model that
-// lists none, about which nothing can be said.
+const (
+	// mostNames bounds the names in Knows, longestPhrase their bytes.
+	mostNames, longestPhrase = 10_000, 100
+	// mostWords of a prompt are looked at; text encoders read fewer.
+	mostWords = 1000
+)
+
+// check refuses names without a word, which would be found everywhere.
+func (k Knows) check() error {
+	names := slices.Concat(k.Styles, k.Backgrounds)
+	for _, o := range k.Objects {
+		names = append(append(names, o.Name), o.Also...)
+	}
+	if len(names) > mostNames {
+		return fmt.Errorf("%d names; the most is %d", len(names), mostNames)
+	}
+	for _, name := range names {
+		if len(wordsOf(name)) == 0 || len(name) > longestPhrase || !plain(name) {
+			return fmt.Errorf("the name %q must hold a word and have at most %d bytes", name, longestPhrase)
+		}
+	}
+	return nil
+}
+
+// Recognise looks for known names in a prompt, in its order. Of names that overlap
+// the longest counts: "a green apple" is no red apple though that is also called
+// apple, and its green is no background. ok is false for a model that lists none,
+// about which nothing can be said.
 func (m *Manifest) Recognise(prompt string) (r Recognition, ok bool) {
 	if len(m.Knows.Objects) == 0 {
 		return r, false
 	}
 	words := wordsOf(prompt)
-	for _, o := range m.Knows.Objects {
-		for _, name := range append([]string{o.Name}, o.Also...) {
-			if contains(words, wordsOf(name)) {
-				r.Objects = append(r.Objects, o.Name)
+	words = words[:min(len(words), mostWords)]
+	phrases, longest := m.Knows.phrases(&r)
+	for at := 0; at < len(words); {
+		n := min(longest, len(words)-at)
+		for ; n > 0; n-- {
+			if p, known := phrases[strings.Join(words[at:at+n], " ")]; known {
+				if !slices.Contains(*p.list, p.name) {
+					*p.list = append(*p.list, p.name)
+				}
 				break
 			}
 		}
-	}
-	for _, s := range m.Knows.Styles {
-		if contains(words, wordsOf(s)) {
-			r.Styles = append(r.Styles, s)
-		}
-	}
-	for _, b := range m.Knows.Backgrounds {
-		if contains(words, wordsOf(b)) {
-			r.Backgrounds = append(r.Backgrounds, b)
-		}
+		at += max(1, n)
 	}
 	if len(r.Objects) == 0 {
 		r.Nearest = m.nearest(words)
@@ -62,19 +85,40 @@ func (m *Manifest) Recognise(prompt string) (r Recognition, ok bool) {
 	return r, true
 }
 
+// phrase is a name, and the list of a Recognition that it belongs to.
+type phrase struct {
+	name string
+	list *[]string
+}
+
+// phrases are all names by their words; longest is the most words of one.
+func (k Knows) phrases(r *Recognition) (all map[string]phrase, longest int) {
+	all = map[string]phrase{}
+	add := func(text, name string, list *[]string) {
+		words := wordsOf(text)
+		key := strings.Join(words, " ")
+		if _, taken := all[key]; !taken {
+			all[key] = phrase{name, list}
+			longest = max(longest, len(words))
+		}
+	}
+	for _, o := range k.Objects {
+		for _, name := range append([]string{o.Name}, o.Also...) {
+			add(name, o.Name, &r.Objects)
+		}
+	}
+	for _, s := range k.Styles {
+		add(s, s, &r.Styles)
+	}
+	for _, b := range k.Backgrounds {
+		add(b, b, &r.Backgrounds)
+	}
+	return all, longest
+}
+
 // wordsOf are the lower-case words of a text.
 func wordsOf(text string) []string {
 	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-}
-
-// contains reports whether phrase stands in words, in one piece.
-func contains(words, phrase []string) bool {
-	for i := 0; i+len(phrase) <= len(words); i++ {
-		if slices.Equal(words[i:i+len(phrase)], phrase) {
-			return true
-		}
-	}
-	return false
 }
 
 // mostNearest is how many names are worth suggesting.
@@ -94,7 +138,7 @@ func (m *Manifest) nearest(words []string) []string {
 			for _, known := range append(wordsOf(name), strings.Join(wordsOf(name), "")) {
 				for _, word := range words {
 					n := utf8.RuneCountInString(word)
-					if n < 3 || n > 64 {
+					if n < 3 || n > longestPhrase {
 						continue
 					}
 					if d := editDistance(word, known); 3*d <= n && (best < 0 || d < best) {
@@ -115,23 +159,26 @@ func (m *Manifest) nearest(words []string) []string {
 	return names
 }
 
-// editDistance is Levenshtein's: insertions, deletions and substitutions.
+// editDistance counts the insertions, deletions, substitutions and swaps of
+// neighbours that turn a into b (optimal string alignment).
 func editDistance(a, b string) int {
 	x, y := []rune(a), []rune(b)
-	row := make([]int, len(y)+1)
+	before, last, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range x {
-		diagonal := row[0]
+		before, last, row = last, row, before
 		row[0] = i + 1
 		for j := range y {
-			change := diagonal
+			change := last[j]
 			if x[i] != y[j] {
 				change++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+			row[j+1] = min(change, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && x[i] == y[j-1] && x[i-1] == y[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
 	}
 	return row[len(y)]

@@ -9,13 +9,15 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"maps"
 	"math"
-	"path"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -26,6 +28,8 @@ var (
 	ErrFormat = errors.New("not a usable bundle")
 	// ErrHash: a file is not the one that the manifest was written for.
 	ErrHash = errors.New("file differs from the manifest")
+	// ErrClosed: the bundle was closed.
+	ErrClosed = errors.New("bundle is closed")
 )
 
 // FormatVersion is the version of the manifest that this program reads.
@@ -46,10 +50,9 @@ type Manifest struct {
 	// decoder.
 	Parts     map[string]Part `yaml:"parts" json:"parts"`
 	Tokenizer Tokenizer       `yaml:"tokenizer" json:"tokenizer"`
-	// Width and Height of the picture in pixels.
-	Image    Size     `yaml:"image" json:"image"`
-	Latent   Latent   `yaml:"latent" json:"latent"`
-	Schedule Schedule `yaml:"schedule" json:"schedule"`
+	Image     Size            `yaml:"image" json:"image"`
+	Latent    Latent          `yaml:"latent" json:"latent"`
+	Schedule  Schedule        `yaml:"schedule" json:"schedule"`
 	// Guidance is the value for models with a guidance embedding.
 	Guidance float32 `yaml:"guidance,omitempty" json:"guidance,omitempty"`
 	Knows    Knows   `yaml:"knows,omitempty" json:"knows"`
@@ -62,8 +65,8 @@ type Manifest struct {
 // Part is one model.
 type Part struct {
 	File string `yaml:"file" json:"file"`
-	// Inputs and Outputs say what the graph takes and gives, for people:
-	// "text: FLOAT32 [1 24 128]".
+	// Inputs and Outputs say what the graph takes and gives, in its order:
+	// "text: FLOAT32 [1 24 128]". See Describe.
 	Inputs  []string `yaml:"inputs" json:"inputs"`
 	Outputs []string `yaml:"outputs" json:"outputs"`
 }
@@ -80,7 +83,7 @@ type Tokenizer struct {
 	Padding       int32 `yaml:"padding" json:"padding"`
 }
 
-// Size in pixels.
+// Size of the picture in pixels.
 type Size struct {
 	Width  int `yaml:"width" json:"width"`
 	Height int `yaml:"height" json:"height"`
@@ -111,20 +114,19 @@ type File struct {
 	SHA256 string `yaml:"sha256" json:"sha256"`
 }
 
-// ParseManifest reads bundle.yaml. Unknown keys and wrong types are errors with
-// the line; name is for error messages.
+// ParseManifest reads bundle.yaml. Unknown keys, missing keys and wrong types are
+// errors that begin with name, line and column.
 func ParseManifest(data []byte, name string) (*Manifest, error) {
-	m := &Manifest{}
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	d.KnownFields(true)
-	if err := d.Decode(m); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = errors.New("it is empty")
-		}
-		return nil, fmt.Errorf("%s: %w: %s", name, ErrFormat, oneLine(err))
+	if len(data) > mostManifest {
+		return nil, fmt.Errorf("%s: %w: it has %d bytes; the most is %d", name, ErrFormat, len(data), mostManifest)
 	}
-	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %w: more than one document", name, ErrFormat)
+	root, bad := document(data)
+	m := &Manifest{}
+	if bad == nil {
+		bad = new(strictReader).read(root, reflect.ValueOf(m).Elem(), "the manifest")
+	}
+	if bad != nil {
+		return nil, bad.at(name)
 	}
 	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", name, ErrFormat, err)
@@ -132,19 +134,12 @@ func ParseManifest(data []byte, name string) (*Manifest, error) {
 	return m, nil
 }
 
-// oneLine drops what yaml.v3 puts around its messages.
-func oneLine(err error) string {
-	var all *yaml.TypeError
-	if errors.As(err, &all) {
-		return strings.Join(all.Errors, "; ")
-	}
-	return strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: "), "\n", " ")
-}
-
 const (
 	mostTokens = 1 << 16
 	mostPixels = 1 << 16
 	mostSteps  = 1000
+	// mostManifest bounds the size of bundle.yaml.
+	mostManifest = 1 << 20
 )
 
 var hexHash = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -153,8 +148,8 @@ func (m *Manifest) check() error {
 	switch {
 	case m.Version != FormatVersion:
 		return fmt.Errorf("version is %d; this program reads %d", m.Version, FormatVersion)
-	case m.Name == "":
-		return errors.New("name is missing")
+	case m.Name == "" || !plain(m.Name):
+		return fmt.Errorf("name is %q, must be up to %d printable characters", m.Name, longestName)
 	case len(m.Parts) == 0:
 		return errors.New("parts are missing")
 	case m.Tokenizer.Kind != "sentencepiece-unigram":
@@ -177,7 +172,17 @@ func (m *Manifest) check() error {
 			}
 		}
 	}
+	if err := m.Knows.check(); err != nil {
+		return fmt.Errorf("knows: %w", err)
+	}
 	return m.checkFiles()
+}
+
+const longestName = 200
+
+// plain reports whether a name is short and can be printed on one line.
+func plain(name string) bool {
+	return len(name) <= longestName && utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 func (m *Manifest) checkFiles() error {
@@ -204,8 +209,7 @@ func (m *Manifest) checkFiles() error {
 
 // validName reports whether a name stays in the bundle on every platform.
 func validName(name string) bool {
-	return name != "" && name != ManifestName && len(name) < 256 && !path.IsAbs(name) && path.Clean(name) == name &&
-		name != ".." && !strings.HasPrefix(name, "../") && !strings.ContainsAny(name, "\\:\x00")
+	return plain(name) && name != ManifestName && name != "." && fs.ValidPath(name) && !strings.ContainsAny(name, "\\:")
 }
 
 // YAML is the manifest as bundle.yaml holds it.

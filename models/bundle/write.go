@@ -9,6 +9,8 @@ import (
 	"hash/crc32"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 )
 
@@ -46,6 +48,34 @@ func Write(w io.Writer, m *Manifest, files map[string][]byte) error {
 	return nil
 }
 
+// WriteFile writes a bundle as a zip at path: beside it first, then renamed, so that
+// nobody meets half a bundle.
+func WriteFile(path string, m *Manifest, files map[string][]byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("writing bundle %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name()) // the first error is the one to report
+		}
+	}()
+	err = Write(f, m, files)
+	if err == nil {
+		err = f.Chmod(0o644) // CreateTemp's files are private
+	}
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("writing bundle %s: %w", path, err)
+	}
+	return nil
+}
+
 // zipWriter counts where the next file begins.
 type zipWriter struct {
 	*zip.Writer
@@ -62,6 +92,9 @@ const (
 	paddingHead  = 4
 )
 
+// firstDay is 1980-01-01 as zip writes it: the same date always, and a valid one.
+const firstDay = 1<<5 | 1
+
 func (z *zipWriter) store(name string, data []byte) error {
 	begin := z.at + localHeader + len(name) + paddingHead
 	padding := (fileAlignment - begin%fileAlignment) % fileAlignment
@@ -70,6 +103,7 @@ func (z *zipWriter) store(name string, data []byte) error {
 	out, err := z.CreateRaw(&zip.FileHeader{
 		Name: name, Method: zip.Store, Extra: extra,
 		CRC32: crc32.ChecksumIEEE(data), CompressedSize64: size, UncompressedSize64: size,
+		ModifiedDate: firstDay, // CreateRaw writes this field and not Modified
 	})
 	if err != nil {
 		return err

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -44,18 +43,14 @@ func main() {
 	if *from == "" || *to == "" {
 		log.Fatal("-from and -to are needed")
 	}
-	data, err := makeBundle(*from)
+	m, files, err := makeBundle(*from)
 	if err != nil {
 		log.Fatal(err)
 	}
-	// Beside, then renamed: nobody meets half a bundle.
-	if err := os.WriteFile(*to+".tmp", data, 0o644); err != nil {
+	if err := bundle.WriteFile(*to, m, files); err != nil {
 		log.Fatal(err)
 	}
-	if err := os.Rename(*to+".tmp", *to); err != nil {
-		log.Fatal(err)
-	}
-	fmt.Printf("%s: %d bytes\n", *to, len(data))
+	fmt.Println("wrote", *to)
 }
 
 // settings are what models/data/pocket/config.json says and a bundle needs.
@@ -67,51 +62,37 @@ type settings struct {
 	Steps       int   `json:"steps"`
 }
 
-func makeBundle(from string) ([]byte, error) {
+// makeBundle makes the manifest and the files of the pocket bundle.
+func makeBundle(from string) (*bundle.Manifest, map[string][]byte, error) {
 	var s settings
 	raw, err := os.ReadFile(filepath.Join(from, "config.json"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := json.Unmarshal(raw, &s); err != nil {
-		return nil, fmt.Errorf("config.json: %w", err)
+		return nil, nil, fmt.Errorf("config.json: %w", err)
 	}
 	m, err := manifest(from, s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	files := map[string][]byte{}
 	if files["spiece.model"], err = os.ReadFile(filepath.Join(from, "spiece.model")); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	models, latent, err := buildParts(from, s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	m.Latent = latent
 	for name, model := range models {
 		file := name + ".tflite"
 		if files[file], err = graph.Marshal(model); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		m.Parts[name] = describe(file, model)
+		m.Parts[name] = bundle.Describe(file, model)
 	}
-	var b bytes.Buffer
-	err = bundle.Write(&b, m, files)
-	return b.Bytes(), err
-}
-
-func describe(file string, m *graph.Model) bundle.Part {
-	p := bundle.Part{File: file}
-	list := func(named []graph.NamedTensor) (lines []string) {
-		for _, n := range named {
-			t := &m.Subgraphs[0].Tensors[n.Tensor]
-			lines = append(lines, fmt.Sprintf("%s: %v %v", n.Name, t.Type, t.Shape))
-		}
-		return lines
-	}
-	p.Inputs, p.Outputs = list(m.Signatures[0].Inputs), list(m.Signatures[0].Outputs)
-	return p
+	return m, files, nil
 }
 
 // buildParts builds the four graphs from config and weights.
