@@ -3,6 +3,7 @@ package bundle
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -31,7 +32,7 @@ func (f *folder) file(name string, size int64) ([]byte, error) {
 	path := filepath.FromSlash(name)
 	info, err := f.root.Stat(path) // before opening, as a pipe would wait for a writer
 	if err != nil {
-		return nil, err
+		return nil, reason(err)
 	}
 	switch {
 	case !info.Mode().IsRegular():
@@ -45,7 +46,7 @@ func (f *folder) file(name string, size int64) ([]byte, error) {
 	}
 	opened, err := f.root.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, reason(err)
 	}
 	data, err := mapFile(opened)
 	if err != nil {
@@ -53,6 +54,15 @@ func (f *folder) file(name string, size int64) ([]byte, error) {
 	}
 	f.open[name] = data
 	return data, nil
+}
+
+// reason drops the name of the system call and of the file, which the caller adds.
+func reason(err error) error {
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		return of.Err
+	}
+	return err
 }
 
 func (f *folder) close() error {
