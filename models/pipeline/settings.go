@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"sort"
 	"strings"
 )
 
@@ -55,18 +56,20 @@ func (s settings) tokenize(prompt string, length int) tokens {
 }
 
 // rest is what of text is not read when only the first keep ids are: what
-// follows the longest run of words that has no more ids than that.
+// follows the longest run of words that has no more ids than that. More words
+// never have fewer ids, so the run's end is searched for by halving.
 func (s settings) rest(text string, keep int) string {
-	cut := 0
+	var ends []int // of words, but the last
 	for i := range text {
 		if i > 0 && text[i] == ' ' && text[i-1] != ' ' {
-			if len(s.encode(text[:i])) > keep {
-				break
-			}
-			cut = i
+			ends = append(ends, i)
 		}
 	}
-	return strings.TrimSpace(text[cut:])
+	first := sort.Search(len(ends), func(i int) bool { return len(s.encode(text[:ends[i]])) > keep })
+	if first == 0 {
+		return strings.TrimSpace(text)
+	}
+	return strings.TrimSpace(text[ends[first-1]:])
 }
 
 // maxQuote bounds how much of a prompt stands in a warning, in letters.
