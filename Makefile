@@ -3,7 +3,7 @@
 
 ARCH := $(shell go env GOARCH)
 
-.PHONY: demo build build-tflite generate lint test test-go test-tflite test-fuzz test-arm64 cross clean
+.PHONY: demo build build-tflite generate lint test cross clean
 
 ## demo: three pictures from three prompts; needs Go and nothing else
 demo: build

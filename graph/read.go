@@ -40,24 +40,24 @@ func Open(path string) (*Model, error) {
 // mapFile maps a whole file for reading. release is nil when there is nothing
 // to unmap.
 func mapFile(path string) (data []byte, release func() error, err error) {
+	// Looked at before it is opened: opening a pipe waits for a writer.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening model: %w", err)
+	}
+	switch {
+	case info.IsDir():
+		return nil, nil, fmt.Errorf("%s: %w: it is a folder", path, ErrFormat)
+	case !info.Mode().IsRegular():
+		return nil, nil, fmt.Errorf("%s: %w: it is not a regular file, so it cannot be mapped; copy it to one first", path, ErrFormat)
+	case info.Size() == 0: // an empty file cannot be mapped
+		return nil, nil, nil
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening model: %w", err)
 	}
 	defer func() { _ = f.Close() }() // opened for reading only
-	info, err := f.Stat()
-	if err != nil {
-		return nil, nil, fmt.Errorf("opening model: %w", err)
-	}
-	if info.IsDir() {
-		return nil, nil, fmt.Errorf("%s: %w: it is a folder", path, ErrFormat)
-	}
-	if info.Size() == 0 { // an empty file cannot be mapped
-		return nil, nil, nil
-	}
-	if !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("%s: %w: it is not a regular file, so it cannot be mapped; copy it to one first", path, ErrFormat)
-	}
 	mapped, err := mmap.Map(f, mmap.RDONLY, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("mapping %s: %w", path, err)
