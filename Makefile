@@ -3,7 +3,7 @@
 
 ARCH := $(shell go env GOARCH)
 
-.PHONY: demo build build-tflite generate lint test cross clean
+.PHONY: demo build build-tflite generate lint test fuzz cross clean
 
 ## demo: three pictures from three prompts; needs Go and nothing else
 demo: build
@@ -38,6 +38,10 @@ lint:
 ## test: everything, on a fresh Debian; sets up what it needs
 test:
 	ci/test
+
+## fuzz: every fuzz target, longer than make test (FUZZTIME, 2m each)
+fuzz:
+	FUZZTIME=$${FUZZTIME:-2m} ci/fuzz --all
 
 ## cross: the default build for every platform, without a C compiler
 cross:

@@ -3,7 +3,6 @@ package fallback
 import (
 	"nanoflux/delegate"
 	"nanoflux/graph"
-	"nanoflux/graph/schema"
 )
 
 // activation is applied to values in place; nil for none.
@@ -40,10 +39,12 @@ func clampTo(low, high float32) activation {
 	}
 }
 
-// fusable refuses the activations that no TensorFlow Lite kernel fuses either.
+// fusable refuses SIGN_BIT, which no TensorFlow Lite kernel fuses either, and
+// numbers that stand for no activation.
 func fusable(a graph.Activation) *delegate.Refusal {
-	if a == schema.ActivationFunctionTypeSIGN_BIT {
-		return delegate.Refuse(delegate.ReasonOption, "fused activation %v", a)
+	switch a {
+	case graph.ActNone, graph.ActRelu, graph.ActReluN1To1, graph.ActRelu6, graph.ActTanh:
+		return nil
 	}
-	return nil
+	return delegate.Refuse(delegate.ReasonOption, "fused activation %v", a)
 }

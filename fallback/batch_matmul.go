@@ -2,7 +2,6 @@ package fallback
 
 import (
 	"fmt"
-	"slices"
 
 	"nanoflux/delegate"
 	"nanoflux/graph"
@@ -52,26 +51,30 @@ func prepareBatchMatMul(n *node) (compute, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := n.work(count, 3*8); err != nil {
+	sides, err := graph.Elements(y[:len(y)-2])
+	if err != nil {
 		return nil, err
 	}
-	if err := n.workPacked(sizeOf(y[:len(y)-2]), columns, depth); err != nil {
+	if err := n.workPacked(sides, columns, depth); err != nil {
 		return nil, err
 	}
-	// The offset of each batch's matrices, in matrices.
-	xs := broadcastOffsets(x[:len(x)-2], batch)
-	ys := broadcastOffsets(y[:len(y)-2], batch)
-	if sizeOf(y[:len(y)-2]) == 1 && !o.AdjX && slices.IsSorted(xs) && len(xs) == sizeOf(x[:len(x)-2]) {
+	// Where each batch's matrices lie, in matrices.
+	xs := walk{batch, broadcastStrides(x[:len(x)-2], batch)}.merged()
+	ys := walk{batch, broadcastStrides(y[:len(y)-2], batch)}.merged()
+	if sides == 1 && !o.AdjX && count == sizeOf(x[:len(x)-2]) {
 		// One right-hand side for all: the batches are more rows of one product.
-		rows *= len(xs)
-		xs, ys = []int{0}, []int{0}
+		rows *= count
+		count = 1
 	}
-	weights := make([]*packed, sizeOf(y[:len(y)-2]))
+	var weights []*packed
 	inner := &pool{threads: 1} // the batches are what is split
 	isPacked := false
 	pack := func(b []float32) {
 		if isPacked && n.in[1].constant {
 			return
+		}
+		if weights == nil {
+			weights = make([]*packed, sides)
 		}
 		each(n.pool, inner, len(weights), func(i int, p *pool) {
 			weights[i] = packColumns(weights[i], p, b[i*depth*columns:], columns, depth, columnStride, depthStride)
@@ -81,8 +84,8 @@ func prepareBatchMatMul(n *node) (compute, error) {
 	return func() {
 		a, out := n.in[0].floats(), n.out[0].floats()
 		pack(n.in[1].floats())
-		each(n.pool, inner, len(ys), func(i int, p *pool) {
-			left := a[xs[i]*rows*depth:]
+		each(n.pool, inner, count, func(i int, p *pool) {
+			left := a[xs.offset(i)*rows*depth:]
 			source := matrixRows(left, rowStride)
 			if depthStrideX != 1 {
 				source = func(dst []float32, row, from int) {
@@ -91,7 +94,7 @@ func prepareBatchMatMul(n *node) (compute, error) {
 					}
 				}
 			}
-			m := product{pool: p, rows: rows, row: source, w: weights[ys[i]], out: out[i*rows*columns:], stride: columns}
+			m := product{pool: p, rows: rows, row: source, w: weights[ys.offset(i)], out: out[i*rows*columns:], stride: columns}
 			m.run()
 		})
 	}, nil

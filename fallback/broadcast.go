@@ -46,27 +46,6 @@ func broadcastStrides(shape, out []int) []int {
 	return strides
 }
 
-// broadcastOffsets lists, for each element of the output shape, the element of
-// the operand.
-func broadcastOffsets(shape, out []int) []int {
-	strides := broadcastStrides(shape, out)
-	total := 1
-	for _, d := range out {
-		total *= d
-	}
-	offsets := make([]int, 0, total)
-	index := make([]int, len(out))
-	for range total {
-		at := 0
-		for i, x := range index {
-			at += x * strides[i]
-		}
-		offsets = append(offsets, at)
-		advance(index, out)
-	}
-	return offsets
-}
-
 // advance steps a multi-index through a shape, last dimension fastest.
 func advance(index, shape []int) {
 	for i := len(index) - 1; i >= 0; i-- {

@@ -83,8 +83,16 @@ func damagedOptions(r *rand.Rand, options any) any {
 	return c.Interface()
 }
 
-// tryDamaged compiles and runs a model. A panic in a kernel, which the package
-// turns into an error, is a mistake: kernels check what a file says.
+// noMistake fails for the error that a panic in a kernel becomes: kernels check
+// what a file says.
+func noMistake(t *testing.T, err error) {
+	t.Helper()
+	if err != nil && strings.Contains(err.Error(), "mistake in a Go kernel") {
+		t.Error(err)
+	}
+}
+
+// tryDamaged compiles and runs a model.
 func tryDamaged(t *testing.T, r *rand.Rand, m *graph.Model) (ran bool) {
 	t.Helper()
 	if graph.Check(m) != nil {
@@ -97,11 +105,6 @@ func tryDamaged(t *testing.T, r *rand.Rand, m *graph.Model) (ran bool) {
 			return false
 		}
 	}
-	mistake := func(err error) {
-		if err != nil && strings.Contains(err.Error(), "mistake in a Go kernel") {
-			t.Error(err)
-		}
-	}
 	size := 0
 	for i := range g.Tensors {
 		n, _ := graph.ByteSize(g.Tensors[i].Type, g.Tensors[i].Shape)
@@ -110,7 +113,7 @@ func tryDamaged(t *testing.T, r *rand.Rand, m *graph.Model) (ran bool) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	e, err := b.Compile(ctx, m)
-	mistake(err)
+	noMistake(t, err)
 	if err != nil {
 		return false
 	}
@@ -123,7 +126,7 @@ func tryDamaged(t *testing.T, r *rand.Rand, m *graph.Model) (ran bool) {
 		inputs = append(inputs, random(r, g.Tensors[i].Type, g.Tensors[i].Shape...))
 	}
 	err = e.Run(ctx, inputs, make([]graph.Array, len(g.Outputs)))
-	mistake(err)
+	noMistake(t, err)
 	return err == nil
 }
 

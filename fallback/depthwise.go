@@ -22,6 +22,7 @@ func init() {
 type depthwise struct {
 	batch, channels, multiplier int
 	h, w                        axis
+	pool                        *pool
 }
 
 // depthwiseShapes checks the operands and gives the output its shape.
@@ -31,7 +32,7 @@ func depthwiseShapes(n *node) (*depthwise, error) {
 	if len(x) != 4 || len(w) != 4 || w[0] != 1 || x[3] == 0 || w[3]%x[3] != 0 {
 		return nil, fmt.Errorf("input %v does not go with depthwise weights %v", x, w)
 	}
-	d := &depthwise{batch: x[0], channels: x[3], multiplier: w[3] / x[3]}
+	d := &depthwise{pool: n.pool, batch: x[0], channels: x[3], multiplier: w[3] / x[3]}
 	if n.has(2) && n.in[2].elements() != w[3] {
 		return nil, fmt.Errorf("bias has %d elements, must have %d", n.in[2].elements(), w[3])
 	}
@@ -75,6 +76,9 @@ func (d *depthwise) line(out, image, w, bias []float32, oy int) {
 	outs := d.channels * d.multiplier
 	fromY, toY, startY := d.h.span(oy)
 	for ox := range d.w.out {
+		if d.pool.stopped() { // the kernel may be as large as the image
+			return
+		}
 		pixel := out[ox*outs : (ox+1)*outs]
 		if bias != nil {
 			copy(pixel, bias)

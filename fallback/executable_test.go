@@ -340,8 +340,8 @@ func TestSizesThatNoFileJustifiesAreErrors(t *testing.T) {
 }
 
 func TestWorkingMemoryThatNoFileJustifiesIsAnError(t *testing.T) {
-	b := graph.NewBuilder("sum")
-	b.Output("y", b.Sum(b.Input("x", graph.Float32, 1<<29), []int{0}, false)) // walks by a list of 4 GiB
+	b := graph.NewBuilder("resize")
+	b.Output("y", b.ResizeBilinear(b.Input("x", graph.Float32, 1, 1, 1, 1), 1<<28, 1, false, false)) // finds lines by a list of 6 GiB
 	m, err := b.Model()
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package fallback
 
 import (
 	"fmt"
+	"unsafe"
 
 	"nanoflux/delegate"
 	"nanoflux/fallback/internal/simd"
@@ -121,6 +122,9 @@ func (n *node) workPacked(count, columns, depth int) error {
 	}
 	size, err := graph.Elements([]int{count, (columns + width - 1) / width * width, depth})
 	if err != nil {
+		return err
+	}
+	if err := n.work(count, int(unsafe.Sizeof(packed{}))+8); err != nil {
 		return err
 	}
 	return n.work(size, 4)

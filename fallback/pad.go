@@ -98,30 +98,17 @@ func prepareMirrorPad(n *node) (compute, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range shape {
-		if err := n.work(d, 8); err != nil {
-			return nil, err
-		}
+	if n.empty() {
+		return func() {}, nil
 	}
 	skip := 1 // REFLECT
 	if options[schema.MirrorPadOptionsT](n.op).Mode == schema.MirrorPadModeSYMMETRIC {
 		skip = 0
 	}
 	x := n.in[0].shape
-	from := make([][]int, len(x)) // the source index of each output index
 	for i, d := range x {
 		if after := shape[i] - d - before[i]; max(before[i], after) > d-skip {
 			return nil, fmt.Errorf("dimension %d of size %d is too small for its mirror padding", i, d)
-		}
-		for o := range shape[i] {
-			at := o - before[i]
-			switch {
-			case at < 0:
-				at = -at - 1 + skip
-			case at >= d:
-				at = 2*d - 1 - at - skip
-			}
-			from[i] = append(from[i], at)
 		}
 	}
 	strides := dense(x)
@@ -132,12 +119,24 @@ func prepareMirrorPad(n *node) (compute, error) {
 		for o := 0; o < len(out); o += size {
 			at := 0
 			for i, p := range index {
-				at += from[i][p] * strides[i]
+				at += mirroredAt(p-before[i], x[i], skip) * strides[i]
 			}
 			copy(out[o:o+size], n.in[0].data[at*size:])
 			advance(index, shape)
 		}
 	}, nil
+}
+
+// mirroredAt is the element of a dimension of size d that stands at position at,
+// which may be before its start or beyond its end.
+func mirroredAt(at, d, skip int) int {
+	switch {
+	case at < 0:
+		return -at - 1 + skip
+	case at >= d:
+		return 2*d - 1 - at - skip
+	}
+	return at
 }
 
 func prepareTile(n *node) (compute, error) {

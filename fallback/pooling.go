@@ -71,6 +71,9 @@ func preparePool(n *node, f func(out []float32, w *window)) (compute, error) {
 			w.fromY, w.toY = startY+fromY, startY+toY
 			out := y[i*line : (i+1)*line]
 			for ox := range p.w.out {
+				if n.pool.stopped() { // a window may be as large as the image
+					return
+				}
 				fromX, toX, startX := p.w.span(ox)
 				w.fromX, w.toX = startX+fromX, startX+toX
 				f(out[ox*p.channels:(ox+1)*p.channels], &w)

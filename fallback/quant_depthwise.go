@@ -63,6 +63,9 @@ func prepareQuantDepthwise[T int8 | uint8](n *node) (compute, error) {
 			sums := takeIntegers(outs)
 			defer sums.give()
 			for ox := range d.w.out {
+				if n.pool.stopped() { // the kernel may be as large as the image
+					return
+				}
 				depthwisePixel(d, sums.data, image, taps.data, zeroX, i%d.h.out, ox)
 				write(r, out[i*line+ox*outs:], 0, sums.data)
 			}

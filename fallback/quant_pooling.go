@@ -51,6 +51,9 @@ func prepareIntegerPool[T int8 | uint8](n *node, average bool) (compute, error) 
 			values := takeIntegers(p.channels)
 			defer values.give()
 			for ox := range p.w.out {
+				if n.pool.stopped() { // a window may be as large as the image
+					return
+				}
 				fromX, toX, startX := p.w.span(ox)
 				for c := range values.data {
 					values.data[c] = least

@@ -40,19 +40,19 @@ func prepareQuantSum[T int8 | uint8 | int16](n *node, mean bool) (compute, error
 		return nil, err
 	}
 	kept, gone := split(shape, reduced)
-	keptOffsets, goneOffsets := kept.offsets(), gone.offsets()
+	lines, reductions := gone.lines(), gone.count()
 	in, out := affineOf(n.in[0].tensor), affineOf(n.out[0].tensor)
 	low, high := integerRange(n.out[0].tensor.Type)
 	m := newMultiplier(float64(in.scale) / float64(out.scale))
-	if mean && len(goneOffsets) > 0 {
-		m = m.dividedBy(len(goneOffsets))
+	if mean && reductions > 0 {
+		m = m.dividedBy(reductions)
 	}
 	zero, offset := in.zero, out.zero
 	scale := func(_ int, sum int32) int32 { return m.twice(sum) }
 	if !mean { // in float32, the zero point apart
 		zero = 0
 		ratio := in.scale / out.scale
-		bias := float32(float32(float32(-in.zero)*ratio) * float32(len(goneOffsets)))
+		bias := float32(float32(float32(-in.zero)*ratio) * float32(reductions))
 		scale = func(_ int, sum int32) int32 { return roundAway(float32(float32(sum)*ratio) + bias) }
 	}
 	if mean && overImage(shape, reduced) && options[schema.ReducerOptionsT](n.op).KeepDims && n.in[0].tensor.Type != graph.Int16 {
@@ -60,7 +60,7 @@ func prepareQuantSum[T int8 | uint8 | int16](n *node, mean bool) (compute, error
 		// taken off at the end, cut to an integer.
 		zero = 0
 		offset -= roundAway(float32(float32(in.zero)*in.scale) / out.scale)
-		m = newMultiplier(float64(in.scale / float32(float32(len(goneOffsets))*out.scale)))
+		m = newMultiplier(float64(in.scale / float32(float32(reductions)*out.scale)))
 		if n.in[0].tensor.Type == graph.Int8 {
 			scale = func(i int, sum int32) int32 {
 				if i%shape[3] < shape[3]/16*16 { // it computes 16 channels at once
@@ -72,13 +72,18 @@ func prepareQuantSum[T int8 | uint8 | int16](n *node, mean bool) (compute, error
 	}
 	return func() {
 		x, y := integersOf[T](n.in[0]), integersOf[T](n.out[0])
-		n.pool.chunks(len(keptOffsets), 1+(1<<13)/max(1, len(goneOffsets)), func(from, to int) {
+		n.pool.chunks(len(y), 1+(1<<13)/max(1, reductions), func(from, to int) {
 			for i := from; i < to; i++ {
 				sum := int32(0)
-				for _, o := range goneOffsets {
-					sum += int32(x[keptOffsets[i]+o])
+				first := kept.offset(i)
+				for l := range lines.count {
+					at := first + lines.outer.offset(l)
+					for range lines.length {
+						sum += int32(x[at])
+						at += lines.step
+					}
 				}
-				sum -= int32(len(goneOffsets)) * zero
+				sum -= int32(reductions) * zero
 				y[i] = T(clampInteger(saturatingAdd(scale(i, sum), offset), low, high))
 			}
 		})

@@ -46,6 +46,9 @@ func prepareIntegerResize(n *node) (compute, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n.empty() {
+		return func() {}, nil
+	}
 	rows := integerTaps(x[1], height, o.AlignCorners, o.HalfPixelCenters)
 	columns := integerTaps(x[2], width, o.AlignCorners, o.HalfPixelCenters)
 	channels := x[3]
@@ -88,6 +91,9 @@ func prepareByteResize(n *node) (compute, error) {
 	x, height, width, err := resizeShapes(n)
 	if err != nil {
 		return nil, err
+	}
+	if n.empty() {
+		return func() {}, nil
 	}
 	rows := bilinearTaps(x[1], height, o.AlignCorners, o.HalfPixelCenters)
 	columns := bilinearTaps(x[2], width, o.AlignCorners, o.HalfPixelCenters)

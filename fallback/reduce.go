@@ -2,7 +2,6 @@ package fallback
 
 import (
 	"fmt"
-	"slices"
 
 	"nanoflux/delegate"
 	"nanoflux/graph"
@@ -63,8 +62,7 @@ func elementType[T graph.Element]() graph.TensorType {
 }
 
 // reducedShapes gives a reduction's output its shape, and returns the input's
-// dimensions with the mark which of them are reduced. It reserves the memory of
-// the lists of offsets.
+// dimensions with the mark which of them are reduced.
 func reducedShapes(n *node) (shape []int, reduced []bool, err error) {
 	axes, err := n.ints(1)
 	if err != nil {
@@ -94,17 +92,6 @@ func reducedShapes(n *node) (shape []int, reduced []bool, err error) {
 	if err := n.shape(0, out...); err != nil {
 		return nil, nil, err
 	}
-	// The lists of offsets that split's walks make.
-	kept, gone := split(shape, reduced)
-	for _, w := range []walk{kept, gone} {
-		count, err := graph.Elements(w.sizes)
-		if err != nil {
-			return nil, nil, err
-		}
-		if err := n.work(count, 8); err != nil {
-			return nil, nil, err
-		}
-	}
 	return shape, reduced, nil
 }
 
@@ -115,28 +102,30 @@ func prepareReduction[T graph.Element](n *node, r reduction[T]) (compute, error)
 	}
 	// Reading order: dimensions that stay first, those reduced last.
 	kept, gone := split(shape, reduced)
-	keptOffsets, goneOffsets := kept.offsets(), gone.offsets()
-	if r.first && len(goneOffsets) == 0 {
+	lines := gone.lines()
+	if r.first && gone.count() == 0 && !n.empty() {
 		return nil, fmt.Errorf("nothing to reduce in shape %v", shape)
 	}
-	// The common case: the last dimensions of a dense array.
-	tail := slices.IsSorted(goneOffsets) && len(goneOffsets) > 0 && goneOffsets[len(goneOffsets)-1] == len(goneOffsets)-1
 	mean, _ := any(r).(reduction[float32])
 	return func() {
 		x, y := graph.View[T](n.in[0].data), graph.View[T](n.out[0].data)
-		n.pool.chunks(len(keptOffsets), 1+(1<<13)/max(1, len(goneOffsets)), func(from, to int) {
+		n.pool.chunks(len(y), 1+(1<<13)/max(1, gone.count()), func(from, to int) {
 			for i := from; i < to; i++ {
-				at := keptOffsets[i]
+				at := kept.offset(i)
 				if sums, ok := any(x).([]float32); ok && mean.mean {
-					any(y).([]float32)[i] = meanOf(sums, at, goneOffsets, tail)
+					any(y).([]float32)[i] = meanOf(sums, at, lines)
 					continue
 				}
-				value, rest := r.start, goneOffsets
+				value := r.start
 				if r.first {
-					value, rest = x[at+rest[0]], rest[1:]
+					value = x[at] // its own step changes nothing
 				}
-				for _, o := range rest {
-					value = r.step(value, x[at+o])
+				for l := range lines.count {
+					k := at + lines.outer.offset(l)
+					for range lines.length {
+						value = r.step(value, x[k])
+						k += lines.step
+					}
 				}
 				y[i] = value
 			}
@@ -144,17 +133,20 @@ func prepareReduction[T graph.Element](n *node, r reduction[T]) (compute, error)
 	}, nil
 }
 
-// meanOf is the mean of the elements at the given offsets from at, or of the
-// len(offsets) elements from at on.
-func meanOf(x []float32, at int, offsets []int, dense bool) float32 {
-	if dense {
-		return sumOf(x[at:at+len(offsets)]) / float32(len(offsets))
+// meanOf is the mean of the elements on the lines from at on.
+func meanOf(x []float32, at int, lines straight) float32 {
+	if lines.count == 1 && lines.step == 1 { // the last dimensions of a dense array
+		return sumOf(x[at:at+lines.length]) / float32(lines.length)
 	}
 	sum := float32(0)
-	for _, o := range offsets {
-		sum += x[at+o]
+	for l := range lines.count {
+		k := at + lines.outer.offset(l)
+		for range lines.length {
+			sum += x[k]
+			k += lines.step
+		}
 	}
-	return sum / float32(len(offsets))
+	return sum / float32(lines.count*lines.length)
 }
 
 // sumOf adds in four interleaved sums, which is faster and rounds less.
@@ -173,44 +165,16 @@ func sumOf(x []float32) float32 {
 	return (s0 + s1) + (s2 + s3)
 }
 
-// walk is a set of dimensions with their strides.
-type walk struct{ sizes, strides []int }
-
 // split divides the dimensions of a dense array into those that stay and those
 // that are marked.
 func split(shape []int, marked []bool) (kept, gone walk) {
-	strides := broadcastStrides(shape, shape)
-	stride := 1
-	for i := len(shape) - 1; i >= 0; i-- {
-		strides[i] = stride
-		stride *= shape[i]
-	}
-	for i, d := range shape {
+	for i, stride := range dense(shape) {
 		w := &kept
 		if marked[i] {
 			w = &gone
 		}
-		w.sizes = append(w.sizes, d)
-		w.strides = append(w.strides, strides[i])
+		w.sizes = append(w.sizes, shape[i])
+		w.strides = append(w.strides, stride)
 	}
-	return kept, gone
-}
-
-// offsets lists the offset of each index, last dimension fastest.
-func (w walk) offsets() []int {
-	total := 1
-	for _, d := range w.sizes {
-		total *= d
-	}
-	list := make([]int, 0, total)
-	index := make([]int, len(w.sizes))
-	for range total {
-		at := 0
-		for i, x := range index {
-			at += x * w.strides[i]
-		}
-		list = append(list, at)
-		advance(index, w.sizes)
-	}
-	return list
+	return kept.merged(), gone.merged()
 }

@@ -34,6 +34,9 @@ func resizeShapes(n *node) (x []int, height, width int, err error) {
 	if err := n.shape(0, x[0], size[0], size[1], x[3]); err != nil {
 		return nil, 0, 0, err
 	}
+	if n.empty() { // the sizes may be anything then
+		return x, size[0], size[1], nil
+	}
 	return x, size[0], size[1], n.work(size[0]+size[1], int(unsafe.Sizeof(tap{})))
 }
 
@@ -73,6 +76,9 @@ func prepareResizeBilinear(n *node) (compute, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n.empty() {
+		return func() {}, nil
+	}
 	rows := bilinearTaps(x[1], height, o.AlignCorners, o.HalfPixelCenters)
 	columns := bilinearTaps(x[2], width, o.AlignCorners, o.HalfPixelCenters)
 	channels := x[3]
@@ -102,6 +108,9 @@ func prepareResizeNearest(n *node) (compute, error) {
 	x, height, width, err := resizeShapes(n)
 	if err != nil {
 		return nil, err
+	}
+	if n.empty() {
+		return func() {}, nil
 	}
 	nearest := func(in, out int) []int {
 		scale := scaleOf(in, out, o.AlignCorners)

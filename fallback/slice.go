@@ -154,8 +154,10 @@ func spanOf(begin, end, step, d int, fromStart, toEnd, relative bool) (first, co
 		}
 	}
 	if relative {
-		end += first
+		end = min(max(end, -3*d), 3*d) + first // cut to where it is outside all the same
 	}
+	// Longer steps take one element too; their sum with a size could overflow.
+	step = min(max(step, -d-1), d+1)
 	last := clampIndex(end)
 	if toEnd {
 		last = d

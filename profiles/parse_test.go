@@ -105,6 +105,8 @@ func TestMistakesAreReportedWithTheirPlaceAndTheNearestWord(t *testing.T) {
 		{"a number that no int holds", strings.Replace(valid, "1", "99999999999999999999", 1), `p.yaml:1:10: version must be a whole number, not the number 99999999999999999999`},
 		{"a list at the top", "- a\n", `p.yaml:1:1: a profile must be a mapping, not a list`},
 		{"text at the top", "hello\n", `p.yaml:1:1: a profile must be a mapping, not the text "hello"`},
+		{"a value of a foreign type at the top", "!a |\n b\n c\n", `p.yaml:1:1: a profile must be a mapping, not the value "b c "`},
+		{"a number of two lines", strings.Replace(valid, "test", "!!int |\n  1\n  2", 1), `p.yaml:2:7: the profile's name must be text, not the number 1 2`},
 		{"a newer version", strings.Replace(valid, "1", "2", 1), `p.yaml:1:10: version 2 is newer than this program, which reads version 1`},
 		{"version zero", strings.Replace(valid, "1", "0", 1), `p.yaml:1:10: version is 0; it must be from 1`},
 		{"a name with a space", strings.Replace(valid, "test", "a b", 1), `p.yaml:2:7: the profile's name "a b" may hold only letters`},

@@ -118,12 +118,20 @@ func kindOf(n *yaml.Node) string {
 		return "the text " + strconv.Quote(clip(n.Value))
 	case "!!int", "!!float":
 		return "the number " + clip(n.Value)
+	case "!!bool":
+		return clip(n.Value)
 	}
-	return clip(n.Value)
+	return "the value " + strconv.Quote(clip(n.Value)) // of a type that a tag names
 }
 
-// clip shortens text from a file for a message.
+// clip shortens text from a file for a message of one line.
 func clip(s string) string {
+	s = strings.Map(func(c rune) rune {
+		if !strconv.IsPrint(c) {
+			return ' '
+		}
+		return c
+	}, s)
 	if r := []rune(s); len(r) > 60 {
 		return string(r[:60]) + "…"
 	}
