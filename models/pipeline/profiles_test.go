@@ -34,8 +34,8 @@ func pocketPipeline(t *testing.T, profile string) *Pipeline {
 func TestEveryProfileGivesTheSamePicture(t *testing.T) {
 	request := Request{Prompt: "flat picture of a rocket on blue", Seed: 3}
 	names := profiles.Builtin()
-	if testing.Short() { // under an emulator a picture takes half a minute
-		request.Steps, names = 2, []string{"mixed-go"}
+	if testing.Short() { // under an emulator a picture takes half a minute, a step seconds
+		request.Steps, names = 2, []string{"mixed-go", "mixed-demo", "tflite-cpu"}
 	}
 	want := must[*Result](t)(pocketPipeline(t, "cpu-go").Generate(t.Context(), request))
 	for _, name := range names {
