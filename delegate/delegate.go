@@ -70,6 +70,23 @@ type Executable interface {
 	Close() error
 }
 
+// Delegated is an Executable that knows what a delegate made of its segment: a
+// delegate may leave operators to the interpreter's CPU kernels in silence.
+type Delegated interface {
+	Executable
+	Taken() Taken
+}
+
+// Taken is how much of a segment runs on the device.
+type Taken struct {
+	// Operators of the segment, and of these the ones (by index in the segment)
+	// that the delegate left to the CPU.
+	Operators int
+	Left      []int
+	// Partitions is in how many pieces the device runs the rest.
+	Partitions int
+}
+
 // Device is what Probe found.
 type Device struct {
 	// Description for people: "Go kernels, linux/amd64, 2 threads".

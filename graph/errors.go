@@ -15,6 +15,8 @@ var (
 	ErrModel = errors.New("the model is not valid")
 	// ErrExtract: a set of operators cannot stand alone.
 	ErrExtract = errors.New("operators cannot be cut out")
+	// ErrOutOfReach: no memory for MarshalInPlace lies near enough below the file.
+	ErrOutOfReach = errors.New("the model's file is out of reach")
 	// ErrBuild: a Builder was given operands that do not go together.
 	ErrBuild = errors.New("the model cannot be built")
 )

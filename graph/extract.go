@@ -172,6 +172,7 @@ func (x *extraction) model() *Model {
 		Description: x.m.Description,
 		Subgraphs:   []Subgraph{g},
 		Buffers:     x.data,
+		File:        x.m.File,
 	}
 }
 

@@ -59,6 +59,10 @@ type Model struct {
 	Metadata    []Metadata
 	Signatures  []Signature
 
+	// File is the whole file that Buffers lie in, or nil. A model that was made
+	// from another one shares it when it shares buffers; MarshalInPlace needs it.
+	File []byte
+
 	// release unmaps the file behind Buffers; nil when there is none.
 	release func() error
 }

@@ -85,6 +85,7 @@ func Read(data []byte, name string) (*Model, error) {
 		return nil, fmt.Errorf("%s: %w: %w", name, ErrFormat, err)
 	}
 	m.Name = name
+	m.File = data
 	if err := Check(m); err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ import (
 // list is as good as none.
 func same(a, b *Model) bool {
 	x, y := *a, *b
-	x.Name, y.Name, x.release, y.release = "", "", nil, nil
+	x.Name, y.Name, x.release, y.release, x.File, y.File = "", "", nil, nil, nil, nil
 	return reflect.DeepEqual(normal(x), normal(y))
 }
 

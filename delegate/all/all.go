@@ -3,6 +3,7 @@
 package all
 
 import (
-	_ "nanoflux/delegate/tflite" // for its side effect
-	_ "nanoflux/fallback"        // for its side effect
+	_ "nanoflux/delegate/tflite"  // for its side effect
+	_ "nanoflux/delegate/xnnpack" // for its side effect
+	_ "nanoflux/fallback"         // for its side effect
 )

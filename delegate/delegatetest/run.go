@@ -246,16 +246,24 @@ func testCancel(t *testing.T, b delegate.Backend) {
 		return time.Since(start)
 	}
 	whole() // the first run may still allocate
-	duration := whole()
+	duration := min(whole(), whole(), whole())
 
 	ended, end := context.WithCancel(t.Context())
 	end()
 	if err := e.Run(ended, in, make([]graph.Array, 1)); !errors.Is(err, context.Canceled) {
 		t.Errorf("a context that had ended before: %v", err)
 	}
-	soon, stop := context.WithTimeout(t.Context(), duration/8)
-	defer stop()
-	if err := e.Run(soon, in, make([]graph.Array, 1)); !errors.Is(err, context.DeadlineExceeded) {
+	// On a busy machine a timer may come too late for one run, not for all.
+	var err error
+	for range 20 {
+		soon, stop := context.WithTimeout(t.Context(), duration/8)
+		err = e.Run(soon, in, make([]graph.Array, 1))
+		stop()
+		if err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a context that ends while running: %v", err)
 	}
 	whole()

@@ -12,6 +12,7 @@ import (
 
 	"nanoflux/delegate/delegatetest"
 	"nanoflux/delegate/tflite"
+	"nanoflux/delegate/xnnpack"
 	"nanoflux/graph"
 )
 
@@ -26,7 +27,7 @@ func TestTFLiteOnOneThreadComplies(t *testing.T) {
 }
 
 func TestXNNPACKComplies(t *testing.T) {
-	delegatetest.RunAll(t, tflite.New(tflite.Options{XNNPACK: true}), len(delegatetest.Cases()))
+	delegatetest.RunAll(t, xnnpack.New(0), len(delegatetest.Cases()))
 }
 
 // TestGoldensAreTheBuiltInKernels records with -update; without it RunAll

@@ -11,40 +11,72 @@ import (
 	"unsafe"
 
 	gotflite "github.com/tphakala/go-tflite"
-	"github.com/tphakala/go-tflite/delegates/xnnpack"
 
 	"nanoflux/delegate"
 	"nanoflux/graph"
 )
 
+// Config says how the interpreter of a segment is made.
+type Config struct {
+	// Name is the backend's, for messages.
+	Name string
+	// Threads of the interpreter's own kernels, at least 1.
+	Threads int
+	// Delegate makes the delegate, which the interpreter then owns; nil for
+	// none.
+	Delegate func() (Delegate, error)
+}
+
+// Compile makes a segment's interpreter, for this backend and for those that
+// put a delegate in front of it (these get a delegate.Delegated). Every operator
+// must be one that Supports takes.
+func Compile(ctx context.Context, segment *graph.Model, c Config) (delegate.Executable, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	e, err := newExecutable(segment, c)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s: %w", c.Name, segment.Name, err)
+	}
+	if c.Delegate != nil {
+		return delegated{e}, nil
+	}
+	return e, nil
+}
+
+// delegated is an executable with a delegate.
+type delegated struct{ *executable }
+
+// Taken implements delegate.Delegated.
+func (d delegated) Taken() delegate.Taken { return d.taken }
+
 // executable owns one interpreter and everything it was made of. The mutex lets
 // calls take turns: an interpreter that is invoked and deleted at once crashes.
 type executable struct {
+	name     string
 	mu       sync.Mutex
 	inputs   []graph.Tensor
 	outputs  []graph.Tensor
 	shapes   [][]int // the present shapes of the inputs
 	messages *messages
+	model    *mapping
 	// interpreter is nil once closed. Its Delete frees in the one right order:
 	// interpreter, options, delegates, model.
 	interpreter *gotflite.Interpreter
+	taken       delegate.Taken
 }
 
-func newExecutable(segment *graph.Model, o Options) (*executable, error) {
+func newExecutable(segment *graph.Model, c Config) (*executable, error) {
 	if len(segment.Subgraphs) != 1 {
 		return nil, fmt.Errorf("%d subgraphs, a segment has one: %w", len(segment.Subgraphs), delegate.ErrUnsupported)
 	}
 	g := &segment.Subgraphs[0]
 	for i := range g.Ops {
-		if r := supports(segment, 0, i); r != nil {
+		if r := Supports(segment, 0, i); r != nil {
 			return nil, fmt.Errorf("%s: %w", segment.OpLabel(0, i), r)
 		}
 	}
-	data, err := graph.Marshal(segment)
-	if err != nil {
-		return nil, err
-	}
-	e := &executable{messages: newMessages()}
+	e := &executable{name: c.Name, messages: newMessages()}
 	for _, t := range g.Inputs {
 		e.inputs = append(e.inputs, g.Tensors[t])
 		e.shapes = append(e.shapes, slices.Clone(g.Tensors[t].Shape))
@@ -52,7 +84,7 @@ func newExecutable(segment *graph.Model, o Options) (*executable, error) {
 	for _, t := range g.Outputs {
 		e.outputs = append(e.outputs, g.Tensors[t])
 	}
-	if err := e.open(data, o); err != nil {
+	if err := e.open(segment, c); err != nil {
 		_ = e.Close() // the first error is the one to report
 		return nil, err
 	}
@@ -61,40 +93,44 @@ func newExecutable(segment *graph.Model, o Options) (*executable, error) {
 
 // open makes the interpreter. What it took is freed by Close, or here when
 // there is no interpreter to own it.
-func (e *executable) open(data []byte, o Options) error {
-	model := gotflite.NewModel(data) // copies data to C memory
-	if model == nil {
-		return e.failure("reading the model", statusError)
+func (e *executable) open(segment *graph.Model, c Config) error {
+	var err error
+	if e.model, err = mapModel(segment); err != nil {
+		return err
 	}
 	options := gotflite.NewInterpreterOptions()
 	if options == nil {
-		model.Delete()
 		return e.failure("making options", statusError)
 	}
-	discard := func() {
-		options.Delete() // and its delegates
-		model.Delete()
-	}
-	options.SetNumThread(o.Threads)
+	options.SetNumThread(c.Threads)
 	if !e.messages.attach(options) {
-		discard()
+		options.Delete()
 		return e.failure("setting options", statusError)
 	}
-	if o.XNNPACK {
-		x := xnnpack.New(xnnpack.DelegateOptions{NumThreads: int32(o.Threads)})
-		if x == nil {
-			discard()
-			return fmt.Errorf("%w: the XNNPACK delegate cannot be made", delegate.ErrUnavailable)
+	var watching *observer
+	if c.Delegate != nil {
+		inner, err := c.Delegate()
+		if err != nil {
+			options.Delete()
+			return err
 		}
-		options.AddDelegate(x)
+		if watching = observe(inner); watching == nil {
+			options.Delete()
+			return errors.New("no memory for a delegate")
+		}
+		options.AddDelegate(watching)
 	}
-	e.interpreter = gotflite.NewInterpreter(model, options)
+	e.interpreter = gotflite.NewInterpreter(e.model.wrapped, options)
 	if e.interpreter == nil {
-		discard()
-		return e.failure("making the interpreter", statusError)
+		err := e.failure("making the interpreter", statusError)
+		options.Delete() // and its delegate
+		return err
 	}
 	if s := e.interpreter.AllocateTensors(); s != gotflite.OK {
 		return e.failure("allocating tensors", s)
+	}
+	if watching != nil {
+		e.taken = watching.taken(len(segment.Subgraphs[0].Ops))
 	}
 	if n := e.interpreter.GetInputTensorCount(); n != len(e.inputs) {
 		return fmt.Errorf("the interpreter has %d inputs, the segment %d", n, len(e.inputs))
@@ -132,7 +168,7 @@ func (e *executable) Run(ctx context.Context, inputs, outputs []graph.Array) err
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.run(ctx, inputs, outputs); err != nil {
-		return fmt.Errorf("tflite: %w", err)
+		return fmt.Errorf("%s: %w", e.name, err)
 	}
 	return nil
 }
@@ -179,7 +215,11 @@ func (e *executable) setInputs(inputs []graph.Array) error {
 		}
 	}
 	for i, a := range inputs {
-		copy(bytesOf(e.interpreter.GetInputTensor(i)), a.Data)
+		to := bytesOf(e.interpreter.GetInputTensor(i))
+		if len(to) != len(a.Data) {
+			return fmt.Errorf("input %d (%q): the interpreter has %d bytes for it, %d are given", i, e.inputs[i].Name, len(to), len(a.Data))
+		}
+		copy(to, a.Data)
 	}
 	return nil
 }
@@ -283,6 +323,10 @@ func (e *executable) Close() error {
 	if e.interpreter != nil {
 		e.interpreter.Delete()
 		e.interpreter = nil
+	}
+	if e.model != nil {
+		e.model.close()
+		e.model = nil
 	}
 	if e.messages != nil {
 		e.messages.free()

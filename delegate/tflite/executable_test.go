@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/tphakala/go-tflite/delegates/xnnpack"
+
 	"nanoflux/delegate"
 	"nanoflux/graph"
 	"nanoflux/graph/schema"
@@ -110,14 +112,17 @@ func TestNothingIsFreedTooEarly(t *testing.T) {
 		}
 		b.Output("y", y)
 	})
-	for _, o := range []Options{{Threads: 1}, {Threads: 2, XNNPACK: true}} {
+	xnnpackOn2 := func() (Delegate, error) {
+		return xnnpack.New(xnnpack.DelegateOptions{NumThreads: 2}).(*xnnpack.Delegate), nil
+	}
+	for _, c := range []Config{{Name: "plain", Threads: 1}, {Name: "xnnpack", Threads: 2, Delegate: xnnpackOn2}} {
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
 				for range 25 {
-					e, err := New(o).Compile(t.Context(), m)
+					e, err := Compile(t.Context(), m, c)
 					if err != nil {
 						t.Error(err)
 						return

@@ -18,8 +18,8 @@ import (
 	gotflite "github.com/tphakala/go-tflite"
 )
 
-// version of the library, "2.17.1".
-func version() string { return C.GoString(C.TfLiteVersion()) }
+// Version of the library, "2.17.1".
+func Version() string { return C.GoString(C.TfLiteVersion()) }
 
 // messages collects what an interpreter reports. It must be freed after the
 // interpreter.

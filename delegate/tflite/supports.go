@@ -8,10 +8,11 @@ import (
 	"nanoflux/graph/schema"
 )
 
-// supports says what TensorFlow Lite 2.17.1's built-in kernels take: the
+// Supports says what TensorFlow Lite 2.17.1's built-in kernels take: the
 // operators and versions of its resolver (versions.go), less what is known to
-// end the whole process there instead of returning an error.
-func supports(m *graph.Model, sub, op int) *delegate.Refusal {
+// end the whole process there instead of returning an error. What a delegate
+// takes must be among it: the interpreter resolves every operator first.
+func Supports(m *graph.Model, sub, op int) *delegate.Refusal {
 	o := &m.Subgraphs[sub].Ops[op]
 	most, known := mostVersion[o.Code]
 	if !known {
