@@ -1,6 +1,7 @@
 package delegate
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,19 +18,12 @@ type Kind struct {
 	// Options are the keys that a profile may set, with their meaning.
 	Options []Option
 	// Open makes a backend with the given options, which hold only keys of
-	// Options with values of the right type. It does not load libraries: that
-	// is for Probe and Compile. Open is nil when this build lacks the
-	// backend; Missing then says how to get it.
+	// Options with values of the right type and in bounds; an error says what
+	// else is wrong with them. It does not load libraries: that is for Probe
+	// and Compile. Open is nil when this build lacks the backend; Missing
+	// then says how to get it.
 	Open    func(options map[string]any) (Backend, error)
 	Missing string
-}
-
-// Option is one setting of a backend.
-type Option struct {
-	Name string
-	// Default also gives the type: int, bool, string or float64.
-	Default any
-	Help    string
 }
 
 var (
@@ -38,12 +32,17 @@ var (
 )
 
 // Register makes a kind known; it is called from init functions and panics on
-// a name that is taken.
+// a name that is taken, and on a default that the option itself does not take.
 func Register(k Kind) {
 	kindsMutex.Lock()
 	defer kindsMutex.Unlock()
 	if _, taken := kinds[k.Name]; taken {
 		panic("delegate: kind " + k.Name + " registered twice")
+	}
+	for _, o := range k.Options {
+		if _, ok := o.accept(o.Default); !ok {
+			panic("delegate: kind " + k.Name + ": option " + o.Name + " does not take its default")
+		}
 	}
 	kinds[k.Name] = k
 }
@@ -60,40 +59,60 @@ func Kinds() []Kind {
 	return list
 }
 
-// Open makes a backend of a registered kind. Options left out take their
-// defaults. The error wraps ErrUnavailable when this build lacks the kind.
-func Open(kind string, options map[string]any) (Backend, error) {
+// find returns a kind, or a *KindError.
+func find(kind string) (Kind, error) {
 	kindsMutex.Lock()
 	k, known := kinds[kind]
 	kindsMutex.Unlock()
-	if !known {
-		var names []string
-		for _, k := range Kinds() {
-			names = append(names, k.Name)
-		}
-		return nil, fmt.Errorf("no backend kind %q; there are %s", kind, strings.Join(names, ", "))
+	if known {
+		return k, nil
 	}
-	full := map[string]any{}
-	for _, o := range k.Options {
-		full[o.Name] = o.Default
+	e := &KindError{Kind: kind}
+	for _, k := range Kinds() {
+		e.Known = append(e.Known, k.Name)
 	}
-	for name, value := range options {
-		want, known := full[name]
-		if !known {
-			var names []string
-			for _, o := range k.Options {
-				names = append(names, o.Name)
-			}
-			slices.Sort(names)
-			return nil, fmt.Errorf("backend %s has no option %q; it has %s", kind, name, strings.Join(names, ", "))
-		}
-		if fmt.Sprintf("%T", want) != fmt.Sprintf("%T", value) {
-			return nil, fmt.Errorf("option %q of backend %s is a %T, not a %T", name, kind, want, value)
-		}
-		full[name] = value
+	return Kind{}, e
+}
+
+// Check finds what is wrong with a kind's name or its options, also for a kind
+// that this build lacks. The error is a *KindError or OptionErrors.
+func Check(kind string, options map[string]any) error {
+	k, err := find(kind)
+	if err != nil {
+		return err
+	}
+	_, err = k.settle(options)
+	return err
+}
+
+// Open makes a backend of a registered kind. Options left out take their
+// defaults. The error is one of Check's, or wraps ErrUnavailable when this
+// build lacks the kind, or is the backend's own about its options.
+func Open(kind string, options map[string]any) (Backend, error) {
+	k, err := find(kind)
+	if err != nil {
+		return nil, err
+	}
+	full, err := k.settle(options)
+	if err != nil {
+		return nil, err
 	}
 	if k.Open == nil {
 		return nil, fmt.Errorf("backend %s: %w: %s", kind, ErrUnavailable, k.Missing)
 	}
 	return k.Open(full)
+}
+
+// WhyUnavailable is the part of an error's text that says why a backend cannot
+// be used, for places that have named the backend and said that it cannot be:
+// what follows the text of ErrUnavailable. An error that does not wrap it is
+// given whole.
+func WhyUnavailable(err error) string {
+	text := err.Error()
+	if errors.Is(err, ErrUnavailable) {
+		if _, why, ok := strings.Cut(text, ErrUnavailable.Error()+": "); ok {
+			return why
+		}
+	}
+	return text
 }

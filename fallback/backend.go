@@ -21,14 +21,10 @@ func init() {
 		Name:    "fallback",
 		Summary: "the Go kernels of this program, on the CPU",
 		Options: []delegate.Option{
-			{Name: "threads", Default: 0, Help: "goroutines that compute at once; 0 for one a CPU"},
+			{Name: "threads", Default: 0, Max: maxThreads, Help: "goroutines that compute at once; 0 for one a CPU"},
 		},
 		Open: func(options map[string]any) (delegate.Backend, error) {
-			threads := options["threads"].(int)
-			if threads < 0 || threads > maxThreads {
-				return nil, fmt.Errorf("backend fallback: threads is %d, must be from 0 to %d", threads, maxThreads)
-			}
-			return New(Options{Threads: threads}), nil
+			return New(Options{Threads: options["threads"].(int)}), nil
 		},
 	})
 }

@@ -12,44 +12,53 @@ import (
 
 // OpenBackends opens every backend of the profile, by the profile's names. A
 // kind that this build lacks becomes a backend that refuses everything as
-// unavailable, so that the profile's policy decides what that means. An unknown
-// kind, an unknown option or an option of the wrong type is an error with the
-// place in the profile.
+// unavailable, so that the profile's policy decides what that means. Everything
+// else that is wrong with kinds and options comes back as profiles.Errors.
 func OpenBackends(p *profiles.Profile) (map[string]delegate.Backend, error) {
 	backends := make(map[string]delegate.Backend, len(p.Backends))
-	for _, b := range p.Backends {
-		backend, err := delegate.Open(b.Kind, floatOptions(b))
+	err := p.CheckBackends(func(b profiles.Backend) []profiles.Finding {
+		backend, err := delegate.Open(b.Kind, b.Options)
 		if errors.Is(err, delegate.ErrUnavailable) {
 			backend, err = absent{b.Kind, err}, nil
 		}
-		if err != nil {
-			return nil, fmt.Errorf("%s:%d: backend %q: %w", p.File, b.Line, b.Name, err)
-		}
 		backends[b.Name] = backend
+		return findings(err)
+	})
+	if err != nil {
+		return nil, err
 	}
 	return backends, nil
 }
 
-// floatOptions is the backend's options with whole numbers made float64 where
-// the kind wants that: in a profile 1 and 1.0 mean the same.
-func floatOptions(b profiles.Backend) map[string]any {
-	options := make(map[string]any, len(b.Options))
-	for name, value := range b.Options {
-		options[name] = value
-	}
-	for _, k := range delegate.Kinds() {
-		if k.Name != b.Kind {
-			continue
-		}
-		for _, o := range k.Options {
-			if whole, ok := options[o.Name].(int); ok {
-				if _, wantsFloat := o.Default.(float64); wantsFloat {
-					options[o.Name] = float64(whole)
-				}
+// CheckBackend is a profiles.BackendCheck: it finds unknown kinds, and options
+// that are unknown, of the wrong type or out of bounds, also for backends that
+// this build lacks.
+func CheckBackend(b profiles.Backend) []profiles.Finding {
+	return findings(delegate.Check(b.Kind, b.Options))
+}
+
+// findings tells a profile what delegate.Open says of one of its backends.
+func findings(err error) []profiles.Finding {
+	var kind *delegate.KindError
+	var options delegate.OptionErrors
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &kind):
+		return []profiles.Finding{{Message: fmt.Sprintf("backend kind %q is not known", kind.Kind), Word: kind.Kind, Valid: kind.Known}}
+	case errors.As(err, &options):
+		var list []profiles.Finding
+		for _, o := range options {
+			f := profiles.Finding{Option: o.Option, Value: !o.UnknownName(), Message: o.Error()}
+			if o.UnknownName() && len(o.Known) > 0 {
+				f.Message = fmt.Sprintf("backend %s has no option %q", o.Kind, o.Option)
+				f.Word, f.Valid = o.Option, o.Known
 			}
+			list = append(list, f)
 		}
+		return list
 	}
-	return options
+	return []profiles.Finding{{Message: err.Error()}} // what only the backend knows of its options
 }
 
 // absent stands for a backend that this build does not have.
@@ -63,7 +72,7 @@ func (a absent) Name() string { return a.kind }
 func (a absent) Probe(context.Context) (delegate.Device, error) { return delegate.Device{}, a.err }
 
 func (a absent) Supports(*graph.Model, int, int) *delegate.Refusal {
-	return delegate.Refuse(delegate.ReasonUnavailable, "%v", a.err)
+	return delegate.Refuse(delegate.ReasonUnavailable, "%s", delegate.WhyUnavailable(a.err))
 }
 
 func (a absent) Compile(context.Context, *graph.Model) (delegate.Executable, error) {

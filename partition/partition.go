@@ -92,7 +92,7 @@ func probe(ctx context.Context, p *profiles.Profile, backends map[string]delegat
 			return nil, ctx.Err()
 		}
 		if err != nil {
-			list[i].missing = delegate.Refuse(delegate.ReasonUnavailable, "%v", err)
+			list[i].missing = delegate.Refuse(delegate.ReasonUnavailable, "%s", delegate.WhyUnavailable(err))
 			continue
 		}
 		list[i].device = device

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -50,7 +51,7 @@ rules:
 `
 
 func TestPlansReadLikeTheirSnapshots(t *testing.T) {
-	missing := fake{name: "tflite", missing: errors.New("backend not available: libx.so is not here; install it")}
+	missing := fake{name: "tflite", missing: fmt.Errorf("npu: %w: libx.so is not here; install it", delegate.ErrUnavailable)}
 	tests := []struct {
 		name, rules string
 		npu         fake
@@ -477,7 +478,7 @@ func TestPartsAreNamedByTheModel(t *testing.T) {
 
 func init() {
 	delegate.Register(delegate.Kind{
-		Name: "test-here", Options: []delegate.Option{{Name: "share", Default: 0.5}, {Name: "threads", Default: 1}},
+		Name: "test-here", Options: []delegate.Option{{Name: "share", Default: 0.5}, {Name: "threads", Default: 1, Max: 64}},
 		Open: func(options map[string]any) (delegate.Backend, error) {
 			if options["share"].(float64) > 1 {
 				return nil, errors.New("share is above 1")
@@ -506,25 +507,61 @@ func TestOpenBackendsOpensWhatTheProfileNames(t *testing.T) {
 	if _, err := backends["b"].Probe(context.Background()); !errors.Is(err, delegate.ErrUnavailable) || !strings.Contains(err.Error(), "-tags elsewhere") {
 		t.Errorf("probe: %v", err)
 	}
-	if r := backends["b"].Supports(nil, 0, 0); r == nil || r.Reason != delegate.ReasonUnavailable {
+	if r := backends["b"].Supports(nil, 0, 0); r == nil || r.Reason != delegate.ReasonUnavailable || r.Detail != "build with -tags elsewhere" {
 		t.Errorf("supports: %v", r)
 	}
 	if _, err := backends["b"].Compile(context.Background(), nil); !errors.Is(err, delegate.ErrUnavailable) {
 		t.Errorf("compile: %v", err)
 	}
-	wrong := []struct{ name, text, want string }{
-		{"an unknown kind", "  - kind: tset\n", `p.yaml:4: backend "tset": no backend kind "tset"`},
-		{"an unknown option", "  - {name: a, kind: test-here, options: {shares: 1}}\n", `p.yaml:4: backend "a": backend test-here has no option "shares"`},
-		{"a wrong type", "  - {kind: test-here, options: {threads: 1.5}}\n", `option "threads"`},
-		{"a value that the backend refuses", "  - {kind: test-here, options: {share: 2}}\n", "share is above 1"},
+}
+
+func TestMistakesInBackendsAreThoseOfAProfile(t *testing.T) {
+	tests := []struct {
+		name, backends string // the backends from line 4
+		want           []string
+	}{
+		{"an unknown kind", "  - {name: a, kind: test-her}\n", []string{`4:21: backend kind "test-her" is not known; did you mean "test-here"?`}},
+		{"an unknown option", "  - {kind: test-here, options: {thread: 1}}\n", []string{`4:33: backend test-here has no option "thread"; did you mean "threads"?`}},
+		{"an option far from all", "  - {kind: test-here, options: {x: 1}}\n", []string{`4:33: backend test-here has no option "x"; there are share, threads`}},
+		{"an option of a kind without any", "  - {kind: test-elsewhere, options: {x: 1}}\n", []string{`4:38: backend test-elsewhere has no option "x"; it has none`}},
+		{"a wrong type", "  - {kind: test-here, options: {threads: 1.5}}\n", []string{`4:42: option threads of backend test-here must be a whole number from 0 to 64, not 1.5`}},
+		{"a value out of bounds", "  - {kind: test-here, options: {threads: 65}}\n", []string{`4:42: option threads of backend test-here must be a whole number from 0 to 64, not 65`}},
+		{"all of them in the file's order", "  - {kind: test-here, options: {threads: 65, shares: 1, share: x}}\n  - {kind: nothing}\n", []string{
+			`4:42: option threads of backend test-here must be`, `4:46: backend test-here has no option "shares"`,
+			`4:64: option share of backend test-here must be a number, not the text "x"`, `5:12: backend kind "nothing" is not known; there are`,
+		}},
 	}
-	for _, test := range wrong {
+	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if _, err := OpenBackends(parse(test.text)); err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("got %v, want %s", err, test.want)
+			text := []byte("version: 1\nname: t\nbackends:\n" + test.backends)
+			p, err := profiles.Parse(text, "p.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, opened := OpenBackends(p)
+			_, checked := profiles.Parse(text, "p.yaml", CheckBackend)
+			for what, err := range map[string]error{"opened": opened, "checked": checked} {
+				var mistakes profiles.Errors
+				if !errors.As(err, &mistakes) || len(mistakes) != len(test.want) {
+					t.Fatalf("%s: %v", what, err)
+				}
+				for i, m := range mistakes {
+					if !strings.HasPrefix(m.Error(), "p.yaml:"+test.want[i]) {
+						t.Errorf("%s: got %v, want %s", what, m, test.want[i])
+					}
+				}
 			}
 		})
 	}
+	t.Run("a value that only the backend refuses", func(t *testing.T) {
+		p, err := profiles.Parse([]byte("version: 1\nname: t\nbackends:\n  - {kind: test-here, options: {share: 2}}\n"), "p.yaml", CheckBackend)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenBackends(p); !errors.Is(err, profiles.ErrInvalid) || err.Error() != "p.yaml:4:12: share is above 1" {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 func TestNewNamesWhatIsMissing(t *testing.T) {

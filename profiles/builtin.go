@@ -28,13 +28,14 @@ func Builtin() []string {
 }
 
 // Load reads a profile: one of Builtin by its name, or else a file by its path.
-// A name with a slash or ending in .yaml or .yml is always a path.
-func Load(nameOrPath string) (*Profile, error) {
+// A name with a slash or ending in .yaml or .yml is always a path. The checks are
+// Parse's.
+func Load(nameOrPath string, checks ...BackendCheck) (*Profile, error) {
 	data, name, err := Text(nameOrPath)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(data, name)
+	return Parse(data, name, checks...)
 }
 
 // Text returns the text of the profile that Load would read, and the name of

@@ -23,22 +23,17 @@ const (
 	maxOptions  = 100
 )
 
-// Parse reads a profile from its text; name is for messages. The error wraps
-// ErrInvalid and is of type Errors.
-func Parse(data []byte, name string) (*Profile, error) {
-	r := &reader{file: name}
+// Parse reads a profile from its text; name is for messages. The checks look at
+// its backends. The error wraps ErrInvalid and is of type Errors: every mistake,
+// the checks' findings among them.
+func Parse(data []byte, name string, checks ...BackendCheck) (*Profile, error) {
+	r := &reader{file: name, checks: checks}
 	p := &Profile{File: name, Policy: Warn}
 	if root := r.document(data); root != nil {
 		r.profile(root, p)
 	}
-	if len(r.errs) > 0 {
-		slices.SortStableFunc(r.errs, func(a, b *Error) int {
-			if a.Line != b.Line {
-				return a.Line - b.Line
-			}
-			return a.Column - b.Column
-		})
-		return nil, r.errs
+	if err := r.result(); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
@@ -98,11 +93,15 @@ func (r *reader) match(n *yaml.Node, m *Match) {
 func (r *reader) backends(n *yaml.Node, p *Profile) {
 	r.items(n, "backends", maxBackends, func(i int, n *yaml.Node) {
 		b := Backend{Line: n.Line, Options: map[string]any{}}
-		nameAt := n
+		nameAt, kindIsRead := n, false
 		r.mapping(n, fmt.Sprintf("backend %d", i+1), []field{
 			{"name", false, func(n *yaml.Node) { nameAt, b.Name = n, r.name(n, "a backend's name") }},
-			{"kind", true, func(n *yaml.Node) { b.Kind = r.name(n, "a backend's kind") }},
-			{"options", false, func(n *yaml.Node) { r.options(n, b.Options) }},
+			{"kind", true, func(n *yaml.Node) {
+				before := len(r.errs)
+				b.Kind, b.at.kind = r.name(n, "a backend's kind"), positionOf(n)
+				kindIsRead = len(r.errs) == before
+			}},
+			{"options", false, func(n *yaml.Node) { r.options(n, &b) }},
 		})
 		if b.Name == "" {
 			b.Name = b.Kind
@@ -111,6 +110,11 @@ func (r *reader) backends(n *yaml.Node, p *Profile) {
 			r.fail(nameAt, "backend name %q is taken by the backend on line %d; give each a name of its own", b.Name, other.Line)
 		}
 		p.Backends = append(p.Backends, b)
+		if kindIsRead {
+			for _, check := range r.checks {
+				r.check(b, check)
+			}
+		}
 	})
 	if len(p.Backends) == 0 && len(r.errs) == 0 {
 		r.fail(n, "backends is empty; a profile needs at least one")
@@ -119,7 +123,7 @@ func (r *reader) backends(n *yaml.Node, p *Profile) {
 
 // options reads a mapping of scalars. Which keys there are is the backend's
 // matter, so only their form is checked here.
-func (r *reader) options(n *yaml.Node, options map[string]any) {
+func (r *reader) options(n *yaml.Node, b *Backend) {
 	at := n
 	if n = r.see(n); n == nil {
 		return
@@ -132,18 +136,20 @@ func (r *reader) options(n *yaml.Node, options map[string]any) {
 		r.fail(at, "options has %d keys; at most %d are allowed", len(n.Content)/2, maxOptions)
 		return
 	}
+	b.at.options = make(map[string]optionPlace, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key := n.Content[i]
+		key, value := n.Content[i], n.Content[i+1]
 		name, ok := r.text(key, "an option's name", maxName)
 		if !ok {
 			continue
 		}
-		if _, twice := options[name]; twice {
+		if _, twice := b.Options[name]; twice {
 			r.fail(key, "option %q is given twice", name)
 			continue
 		}
-		if v, ok := r.scalar(n.Content[i+1], "option "+name); ok {
-			options[name] = v
+		if v, ok := r.scalar(value, "option "+name); ok {
+			b.Options[name] = v
+			b.at.options[name] = optionPlace{positionOf(key), positionOf(value)}
 		}
 	}
 }

@@ -54,8 +54,14 @@ func TestParseReadsEveryKey(t *testing.T) {
 		Version: 1, Name: "phone-1.x_y", Description: "all of it", File: "all.yaml",
 		Match: Match{SoC: []string{"SM8650*", "Tensor G?"}, Platform: []string{"android/arm64"}},
 		Backends: []Backend{
-			{Name: "npu", Kind: "tflite", Line: 8, Options: map[string]any{"threads": 2, "xnnpack": true, "library": "lib.so", "share": 0.5}},
-			{Name: "fallback", Kind: "fallback", Line: 11, Options: map[string]any{}},
+			{
+				Name: "npu", Kind: "tflite", Line: 8, Options: map[string]any{"threads": 2, "xnnpack": true, "library": "lib.so", "share": 0.5},
+				at: places{kind: Position{9, 11}, options: map[string]optionPlace{
+					"threads": {Position{10, 15}, Position{10, 24}}, "xnnpack": {Position{10, 27}, Position{10, 36}},
+					"library": {Position{10, 42}, Position{10, 51}}, "share": {Position{10, 59}, Position{10, 66}},
+				}},
+			},
+			{Name: "fallback", Kind: "fallback", Line: 11, Options: map[string]any{}, at: places{kind: Position{11, 11}}},
 		},
 		Rules: []Rule{
 			{
@@ -257,6 +263,13 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("backend %+v", b)
 			}
 			names[b.Name] = true
+			for option := range b.Options {
+				for _, f := range []Finding{{}, {Option: option}, {Option: option, Value: true}} {
+					if at := b.position(f); at.Line < 1 || at.Column < 1 {
+						t.Fatalf("%+v of backend %+v stands at %v", f, b, at)
+					}
+				}
+			}
 		}
 		for _, r := range p.Rules {
 			if (len(r.Backends) == 0) == (len(r.Avoid) == 0) {

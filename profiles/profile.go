@@ -4,8 +4,9 @@
 // the format for people.
 //
 // It knows models (package graph: operator and element types) and nothing of
-// backends: a backend's kind and options are names and values here, and what
-// they mean is checked by whoever opens them.
+// backends: a backend's kind and options are names and values here. Whoever
+// knows what they mean gives Parse or Load a BackendCheck, and what that finds
+// is reported like every other mistake.
 package profiles
 
 import (
@@ -64,6 +65,8 @@ type Backend struct {
 	Options map[string]any
 	// Line in the file, from 1.
 	Line int
+	// at is where its parts stand in the file.
+	at places
 }
 
 // Policy says what happens when an operator cannot run on its first choice.

@@ -27,23 +27,32 @@ const (
 
 // reader walks the YAML nodes of one profile and collects mistakes.
 type reader struct {
-	file  string
-	nodes int
-	errs  Errors
+	file   string
+	checks []BackendCheck
+	nodes  int
+	errs   Errors
 	// full is set when it makes no sense to go on.
 	full bool
 }
 
 func (r *reader) fail(n *yaml.Node, format string, args ...any) {
+	r.failAt(positionOf(n), format, args...)
+}
+
+func (r *reader) failAt(at Position, format string, args ...any) {
 	if r.full {
 		return
 	}
-	e := &Error{File: r.file, Message: fmt.Sprintf(format, args...)}
-	if n != nil {
-		e.Line, e.Column = n.Line, n.Column
-	}
-	r.errs = append(r.errs, e)
+	r.errs = append(r.errs, &Error{File: r.file, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)})
 	r.full = len(r.errs) >= maxErrors
+}
+
+// positionOf is where a node starts; nowhere for nil.
+func positionOf(n *yaml.Node) Position {
+	if n == nil {
+		return Position{}
+	}
+	return Position{n.Line, n.Column}
 }
 
 // document parses the text into its one document's node.

@@ -88,7 +88,7 @@ func examine(ctx context.Context) (diagnosis, error) {
 			return d, ctx.Err()
 		}
 		if err != nil {
-			f.Problem = oneLine(err.Error())
+			f.Problem = oneLine(delegate.WhyUnavailable(err))
 		}
 		d.Backends = append(d.Backends, f)
 	}

@@ -70,9 +70,9 @@ func generate(c *cli.Context) error {
 			return notWritten(err)
 		}
 	}
-	profile, err := profiles.Load(c.String("profile"))
+	profile, err := loadProfile(c.String("profile"))
 	if err != nil {
-		return badInput(err)
+		return err
 	}
 	result, err := makePicture(c, profile, request)
 	if err != nil {

@@ -208,6 +208,7 @@ func TestBadInputIsOneLineAndACode(t *testing.T) {
 	notArray := file(t, "text.npy", []byte("text"))
 	badProfile := file(t, "bad.yaml", []byte("version: 1\nname: bad\nbackens: 4\nbackends:\n  - kind: fallback\n"))
 	badKind := file(t, "kind.yaml", []byte("version: 1\nname: bad\nbackends:\n  - kind: falback\n"))
+	badOption := file(t, "option.yaml", []byte("version: 1\nname: bad\nbackends:\n  - kind: fallback\n    options: {threads: 9999, thread: 1}\n"))
 	badYAML := file(t, "broken.yaml", []byte("version: [\n"))
 	folder := t.TempDir()
 	picture := filepath.Join(folder, "p.png")
@@ -249,7 +250,10 @@ func TestBadInputIsOneLineAndACode(t *testing.T) {
 		"an input file missing":        {"run|" + good + "|--input|x=" + folder + "/none.npy", 3, "none.npy"},
 		"an unknown profile":           {"generate|a cat|-o|" + picture + "|--profile|cpu-og", 3, `"cpu-og"`},
 		"an unknown key":               {"plan|" + good + "|--profile|" + badProfile, 3, "bad.yaml:3:1"},
-		"an unknown backend kind":      {"profile|check|" + badKind, 3, "falback"},
+		"an unknown backend kind":      {"profile|check|" + badKind, 3, `kind.yaml:4:11: backend kind "falback" is not known; did you mean "fallback"?`},
+		"a kind unknown to generate":   {"generate|a cat|-o|" + picture + "|--profile|" + badKind, 3, "kind.yaml:4:11"},
+		"an option unknown to run":     {"run|" + good + "|--profile|" + badOption, 3, "option.yaml:5:24: option threads of backend fallback must be a whole number from 0 to 1024, not 9999 (and 1 more)"},
+		"an option unknown to plan":    {"plan|" + good + "|--profile|" + badOption, 3, "option.yaml:5:24"},
 		"a profile that is not YAML":   {"plan|" + good + "|--profile|" + badYAML, 3, "broken.yaml:"},
 		"a profile that is missing":    {"profile|show|" + folder + "/none.yaml", 3, "none.yaml"},
 		"a bundle that is missing":     {"generate|a cat|-o|" + picture + "|--bundle|" + folder + "/none.zip", 3, "none.zip"},
@@ -283,9 +287,24 @@ func TestBadInputIsOneLineAndACode(t *testing.T) {
 }
 
 func TestProfileCheckPrintsEveryMistake(t *testing.T) {
-	path := file(t, "bad.yaml", []byte("version: 1\nname: bad\nbackend: 4\nbackends:\n  - kind: fallback\n    nam: x\n"))
+	path := file(t, "bad.yaml", []byte(`version: 1
+name: bad
+backend: 4
+backends:
+  - kind: fallback
+    nam: x
+    options: {thread: 2}
+  - {name: z, kind: falback}
+rules:
+  - {op: ADDD, backend: z}
+`))
 	code, stdout, stderr := call(t, "profile", "check", path)
-	if code != 3 || !strings.Contains(stdout, ":3:1") || !strings.Contains(stdout, ":6:5") || !strings.Contains(stderr, "2 mistakes") {
+	want := path + ":3:1: a profile has no key \"backend\"; did you mean \"backends\"?\n" +
+		path + ":6:5: backend 1 has no key \"nam\"; did you mean \"name\"?\n" +
+		path + ":7:15: backend fallback has no option \"thread\"; did you mean \"threads\"?\n" +
+		path + ":8:21: backend kind \"falback\" is not known; did you mean \"fallback\"?\n" +
+		path + ":10:10: operator type \"ADDD\" is not known; did you mean \"ADD\"?\n"
+	if code != 3 || stdout != want || !strings.Contains(stderr, "5 mistakes") {
 		t.Errorf("code %d\n%s%s", code, stdout, stderr)
 	}
 }
@@ -369,6 +388,29 @@ func TestShownProfilesAreValid(t *testing.T) {
 		path := file(t, name+".yaml", []byte(ok(t, "profile", "show", name)))
 		if text := ok(t, "profile", "check", path); !strings.Contains(text, name+" is valid") {
 			t.Errorf("%s: %s", name, text)
+		}
+	}
+}
+
+func TestProfileCheckNamesTheBackendsThatDoctorMisses(t *testing.T) {
+	var found struct {
+		Profiles []struct {
+			Name    string
+			Missing []string
+		}
+	}
+	if err := json.Unmarshal([]byte(ok(t, "doctor", "--json")), &found); err != nil || len(found.Profiles) == 0 {
+		t.Fatalf("doctor: %v, %+v", err, found)
+	}
+	for _, p := range found.Profiles {
+		text := ok(t, "profile", "check", p.Name)
+		if got := strings.Count(text, "cannot be used here: "); got != len(p.Missing) {
+			t.Errorf("%s misses %v, but:\n%s", p.Name, p.Missing, text)
+		}
+		for _, name := range p.Missing {
+			if !strings.Contains(text, "backend "+name+" cannot be used here: ") || strings.Contains(text, "not available") {
+				t.Errorf("%s misses %s, but:\n%s", p.Name, name, text)
+			}
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"nanoflux/partition"
-	"nanoflux/profiles"
 )
 
 func planCommand() *cli.Command {
@@ -37,9 +36,9 @@ func plan(c *cli.Context) error {
 	if c.Bool("yaml") && c.Bool("json") {
 		return usage(c, "--yaml and --json exclude each other")
 	}
-	profile, err := profiles.Load(c.String("profile"))
+	profile, err := loadProfile(c.String("profile"))
 	if err != nil {
-		return badInput(err)
+		return err
 	}
 	models, closeAll, err := openModels(path)
 	if err != nil {

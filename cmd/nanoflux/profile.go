@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"nanoflux/delegate"
 	"nanoflux/partition"
 	"nanoflux/profiles"
 )
@@ -38,7 +39,7 @@ func profileCommand() *cli.Command {
 				Name:      "check",
 				Usage:     "check a profile, every mistake with line and column",
 				ArgsUsage: "NAME|FILE",
-				Description: `Also says which of its backends this build has.
+				Description: `Also says which of its backends cannot be used here, and why.
 
 Example:
   nanoflux profile check my-phone.yaml`,
@@ -57,6 +58,13 @@ func profileFlag() cli.Flag {
 		Value:       defaultProfile,
 		DefaultText: defaultProfile,
 	}
+}
+
+// loadProfile reads a profile and checks that its backends are ones of this
+// program, so that every mistake in it is reported in the same way.
+func loadProfile(nameOrPath string) (*profiles.Profile, error) {
+	p, err := profiles.Load(nameOrPath, partition.CheckBackend)
+	return p, badInput(err)
 }
 
 // defaultProfile works in every build and needs no library.
@@ -113,7 +121,11 @@ func checkProfile(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := profiles.Load(name)
+	p, err := loadProfile(name)
+	var backends map[string]delegate.Backend
+	if err == nil {
+		backends, err = partition.OpenBackends(p)
+	}
 	var mistakes profiles.Errors
 	if errors.As(err, &mistakes) && len(mistakes) > 1 {
 		for _, m := range mistakes {
@@ -124,9 +136,11 @@ func checkProfile(c *cli.Context) error {
 	if err != nil {
 		return badInput(err)
 	}
-	if _, err := partition.OpenBackends(p); err != nil {
-		return badInput(err)
-	}
 	fmt.Fprintf(c.App.Writer, "%s: profile %s is valid, %d backends, %d rules\n", p.File, p.Name, len(p.Backends), len(p.Rules))
-	return nil
+	for _, b := range p.Backends {
+		if _, err := backends[b.Name].Probe(c.Context); err != nil {
+			fmt.Fprintf(c.App.Writer, "backend %s cannot be used here: %s\n", b.Name, oneLine(delegate.WhyUnavailable(err)))
+		}
+	}
+	return c.Context.Err()
 }

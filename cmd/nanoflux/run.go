@@ -12,7 +12,6 @@ import (
 	"nanoflux/cmd/nanoflux/internal/modelrun"
 	"nanoflux/cmd/nanoflux/internal/outfile"
 	"nanoflux/graph"
-	"nanoflux/profiles"
 )
 
 func runCommand() *cli.Command {
@@ -47,9 +46,9 @@ func runModel(c *cli.Context) error {
 	if reference != "" && reference != "tflite" && reference != "fallback" {
 		return usage(c, "--compare %s: takes tflite or fallback", reference)
 	}
-	profile, err := profiles.Load(c.String("profile"))
+	profile, err := loadProfile(c.String("profile"))
 	if err != nil {
-		return badInput(err)
+		return err
 	}
 	m, err := graph.Open(path)
 	if err != nil {
