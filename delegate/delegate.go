@@ -70,6 +70,12 @@ type Executable interface {
 	Close() error
 }
 
+// Table says which operators a kind of device takes, without the device: nil for
+// yes, or why not. m has passed graph.Check.
+type Table interface {
+	Check(m *graph.Model, sub, op int) *Refusal
+}
+
 // Delegated is an Executable that knows what a delegate made of its segment: a
 // delegate may leave operators to the interpreter's CPU kernels in silence.
 type Delegated interface {
@@ -113,6 +119,11 @@ const (
 	ReasonConstant     Reason = "constant"     // an input that must be constant is not, or the reverse
 	ReasonOption       Reason = "option"       // an operator option
 	ReasonQuantization Reason = "quantization" // scale, zero point or granularity
+	ReasonActivation   Reason = "activation"   // a function fused into the operator
+	ReasonHybrid       Reason = "hybrid"       // float activations with integer weights
+	ReasonOperand      Reason = "operand"      // an optional input that must be there, or must not
+	ReasonLevel        Reason = "level"        // a newer system (NNAPI feature level, Core ML version) takes it
+	ReasonSoC          Reason = "soc"          // the chip cannot; the same backend on another one can
 	ReasonUnavailable  Reason = "unavailable"  // the backend is not on this device
 	ReasonRule         Reason = "rule"         // a rule of the profile sends it elsewhere
 )

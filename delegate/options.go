@@ -16,7 +16,9 @@ type Option struct {
 	// Min and Max bound an int or float64, both included. There is no bound
 	// unless Max is above Min.
 	Min, Max float64
-	Help     string
+	// OneOf are the texts that a string may be; any when it is empty.
+	OneOf []string
+	Help  string
 }
 
 // KindError says that no backend of that kind is registered.
@@ -89,6 +91,10 @@ func (k Kind) settle(options map[string]any) (map[string]any, error) {
 	var wrong OptionErrors
 	for name, value := range options {
 		i := slices.IndexFunc(k.Options, func(o Option) bool { return o.Name == name })
+		if i < 0 && k.Free {
+			full[name] = value
+			continue
+		}
 		if i < 0 {
 			wrong = append(wrong, &OptionError{Kind: k.Name, Option: name, Known: known})
 			continue
@@ -126,7 +132,7 @@ func (o Option) accept(value any) (any, bool) {
 		return v, ok
 	case string:
 		v, ok := value.(string)
-		return v, ok
+		return v, ok && (len(o.OneOf) == 0 || slices.Contains(o.OneOf, v))
 	}
 	return nil, false
 }
@@ -143,6 +149,9 @@ func (o Option) want() string {
 	case bool:
 		return "true or false"
 	case string:
+		if len(o.OneOf) > 0 {
+			return "one of " + strings.Join(o.OneOf, ", ")
+		}
 		return "text"
 	case int:
 		s = "a whole number"

@@ -24,6 +24,16 @@ type Kind struct {
 	// then says how to get it.
 	Open    func(options map[string]any) (Backend, error)
 	Missing string
+	// Free: other options than Options are the backend's matter; they are
+	// handed on as they are.
+	Free bool
+	// Vendor: the backend runs a vendor's code, which may crash, hang or end the
+	// process; it runs in a process of its own unless a profile trusts it.
+	Vendor bool
+	// Table is what the device takes according to its documentation, in every
+	// build and without the device; nil when nothing is known. It gets options
+	// as Open does.
+	Table func(options map[string]any) (Table, error)
 }
 
 var (
@@ -101,6 +111,20 @@ func Open(kind string, options map[string]any) (Backend, error) {
 		return nil, fmt.Errorf("backend %s: %w: %s", kind, ErrUnavailable, k.Missing)
 	}
 	return k.Open(full)
+}
+
+// TableOf is a kind's table with the given options, or an error of Check; nil
+// when there is none.
+func TableOf(kind string, options map[string]any) (Table, error) {
+	k, err := find(kind)
+	if err != nil {
+		return nil, err
+	}
+	full, err := k.settle(options)
+	if err != nil || k.Table == nil {
+		return nil, err
+	}
+	return k.Table(full)
 }
 
 // WhyUnavailable is the part of an error's text that says why a backend cannot

@@ -15,17 +15,10 @@ func init() {
 	k := kind()
 	k.Missing = ""
 	k.Open = func(options map[string]any) (delegate.Backend, error) {
-		threads := options["threads"].(int)
-		if threads < 0 || threads > MaxThreads {
-			return nil, fmt.Errorf("backend tflite: threads is %d, must be from 0 to %d", threads, MaxThreads)
-		}
-		return New(Options{Threads: threads}), nil
+		return New(Options{Threads: options["threads"].(int)}), nil
 	}
 	delegate.Register(k)
 }
-
-// MaxThreads bounds the option: every interpreter has a pool of its own.
-const MaxThreads = 256
 
 // Options of the backend.
 type Options struct {

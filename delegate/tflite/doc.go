@@ -15,7 +15,7 @@ func kind() delegate.Kind {
 		Name:    "tflite",
 		Summary: "TensorFlow Lite's interpreter on the CPU, with its built-in kernels",
 		Options: []delegate.Option{
-			{Name: "threads", Default: 0, Help: "threads of the interpreter; 0 for one a CPU"},
+			{Name: "threads", Default: 0, Max: 256, Help: "threads of the interpreter; 0 for one a CPU"},
 		},
 		Missing: "this build has no TensorFlow Lite; build with -tags tflite (make build-tflite)",
 	}

@@ -10,7 +10,7 @@ func kind() delegate.Kind {
 		Name:    "xnnpack",
 		Summary: "TensorFlow Lite on the CPU with the XNNPACK delegate",
 		Options: []delegate.Option{
-			{Name: "threads", Default: 0, Help: "threads of the delegate and the interpreter; 0 for one a CPU"},
+			{Name: "threads", Default: 0, Max: 256, Help: "threads of the delegate and the interpreter; 0 for one a CPU"},
 		},
 		Missing: "this build has no TensorFlow Lite; build with -tags tflite (make build-tflite)",
 	}
