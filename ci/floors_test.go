@@ -35,6 +35,7 @@ var floors = []struct {
 // all backends, and the bundle maker, which calls the model builders.
 var peers = []struct{ from, to string }{
 	{"nanoflux/graph", "nanoflux/graph/"},
+	{"nanoflux/graph/rewrite", "nanoflux/graph"},
 	{"nanoflux/fallback", "nanoflux/fallback/"},
 	{"nanoflux/delegate/all", "nanoflux/"},
 	{"nanoflux/delegate/tflite", "nanoflux/delegate/tflite/"},
