@@ -15,8 +15,11 @@ import (
 type executable struct {
 	// turn holds one token; who has it may use the fields below. A channel and
 	// not a mutex, so that waiting ends with the caller's context.
-	turn    chan struct{}
-	closed  bool
+	turn   chan struct{}
+	closed bool
+	// broken is why shapes could not be put back after a failed change, nil if
+	// that never happened. The executable is then closed.
+	broken  error
 	graph   *graph.Subgraph
 	values  []*value
 	nodes   []*node // those that run each time, in order
@@ -39,6 +42,9 @@ func (e *executable) Run(ctx context.Context, inputs, outputs []graph.Array) err
 		defer e.end()
 	case <-ctx.Done():
 		return fmt.Errorf("fallback: %w", ctx.Err())
+	}
+	if e.broken != nil {
+		return fmt.Errorf("fallback: %w, since its shapes could not be put back after a run that failed: %w", delegate.ErrClosed, e.broken)
 	}
 	if e.closed {
 		return fmt.Errorf("fallback: %w", delegate.ErrClosed)
@@ -87,7 +93,7 @@ func (e *executable) bindInputs(inputs []graph.Array) error {
 				v.setShape(before[i])
 			}
 			if restore := guard(e.prepare); restore != nil {
-				e.closed = true
+				e.closed, e.broken = true, restore
 			}
 			return fmt.Errorf("%w: these input shapes do not go together: %w", delegate.ErrInput, err)
 		}

@@ -21,8 +21,14 @@ const hookedCode = schema.BuiltinOperatorHASHTABLE_LOOKUP
 
 var hook = func() {}
 
+// prepareHook is called when hooked is prepared.
+var prepareHook = func() error { return nil }
+
 func init() {
 	register(hookedCode, kernel{accepts: acceptsMove(1, 1, 1), prepare: func(n *node) (compute, error) {
+		if err := prepareHook(); err != nil {
+			return nil, err
+		}
 		if err := n.shape(0, n.in[0].shape...); err != nil {
 			return nil, err
 		}
@@ -202,6 +208,34 @@ func TestInputShapesThatDoNotGoTogetherAreRefusedAndForgotten(t *testing.T) {
 		t.Errorf("Run: %v, must be ErrInput", err)
 	}
 	sameBytes(t, "the next run", ran(t, e, 2, good, good)[0], want[0])
+}
+
+func TestShapesThatCannotBePutBackCloseTheExecutableAndSayWhy(t *testing.T) {
+	b := graph.NewBuilder("resizable")
+	b.Output("y", hooked(b, b.Input("x", graph.Float32, -1, 2)))
+	m, err := b.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := compiled(t, m, 1)
+	one, two := graph.NewArray(graph.Float32, 1, 2), graph.NewArray(graph.Float32, 2, 2)
+	ran(t, e, 1, one)
+	cause := errors.New("out of order")
+	prepareHook = func() error { return cause }
+	err = e.Run(t.Context(), []graph.Array{two}, make([]graph.Array, 1))
+	prepareHook = func() error { return nil }
+	if !errors.Is(err, cause) || errors.Is(err, delegate.ErrClosed) {
+		t.Errorf("the run that breaks it: %v", err)
+	}
+	for range 2 {
+		err := e.Run(t.Context(), []graph.Array{one}, make([]graph.Array, 1))
+		if !errors.Is(err, delegate.ErrClosed) || !errors.Is(err, cause) {
+			t.Errorf("a run after that: %v, must be ErrClosed and have the cause", err)
+		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func TestAShapeMayDependOnData(t *testing.T) {

@@ -20,14 +20,27 @@ type archive struct {
 	release func() error
 }
 
+// errNoBundle is for what is no bundle at all.
+var errNoBundle = errors.New("it is neither a folder nor a zip; give a bundle: a folder with " + ManifestName + ", or a .zip")
+
+// localHeaderMark is what a zip that holds a file begins with.
+const localHeaderMark = "PK\x03\x04"
+
 // mostUnpacked bounds what the compressed files of one bundle may take in memory.
 // A larger bundle has to be stored, which needs none.
 const mostUnpacked = 1 << 30
 
 func newArchive(data []byte, release func() error) (*archive, error) {
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		return nil, errors.New("it is neither a folder nor a zip: " + strings.TrimPrefix(err.Error(), "zip: "))
+	switch {
+	case err == nil:
+	case errors.Is(err, zip.ErrFormat) && bytes.HasPrefix(data, []byte(localHeaderMark)):
+		// The list of a zip's files is its end.
+		return nil, fmt.Errorf("the zip is cut short or damaged: it has %d bytes and no list of files at its end; fetch it again", len(data))
+	case errors.Is(err, zip.ErrFormat):
+		return nil, errNoBundle
+	default:
+		return nil, fmt.Errorf("the zip is damaged: %s; fetch it again", strings.TrimPrefix(err.Error(), "zip: "))
 	}
 	a := &archive{data: data, entries: map[string]*zip.File{}, unpacked: map[string][]byte{}, room: mostUnpacked, release: release}
 	for _, f := range z.File {
@@ -45,7 +58,7 @@ func (a *archive) file(name string, size int64) ([]byte, error) {
 	}
 	f := a.entries[name]
 	if f == nil {
-		return nil, errors.New("it is not in the zip")
+		return nil, errors.New("it is not in the zip; give a whole bundle or fetch it again")
 	}
 	if size < 0 { // the manifest
 		if size = int64(min(f.UncompressedSize64, mostManifest+1)); size > mostManifest {

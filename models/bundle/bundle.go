@@ -58,7 +58,7 @@ func Open(path string) (*Bundle, error) {
 		return b, nil
 	}
 	if !info.Mode().IsRegular() || info.Size() == 0 {
-		return nil, fmt.Errorf("%s: %w: it is neither a folder nor a zip", path, ErrFormat)
+		return nil, fmt.Errorf("%s: %w: %w", path, ErrFormat, errNoBundle)
 	}
 	f, err := os.Open(path)
 	if err != nil {

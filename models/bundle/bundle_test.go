@@ -6,8 +6,10 @@ import (
 	"compress/flate"
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -184,8 +186,9 @@ func TestDamageIsNamed(t *testing.T) {
 		says string
 	}{
 		"a changed byte":   {changed, ErrHash, "spiece.model"},
-		"cut short":        {good[:len(good)-100], ErrFormat, "zip"},
-		"not a zip":        {[]byte("hello"), ErrFormat, "zip"},
+		"cut short":        {good[:len(good)-100], ErrFormat, "cut short or damaged"},
+		"cut very short":   {good[:5], ErrFormat, "cut short or damaged"},
+		"not a zip":        {[]byte("hello"), ErrFormat, "neither a folder nor a zip; give"},
 		"without manifest": {emptyZip(t), ErrFormat, ManifestName},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -353,6 +356,34 @@ func TestAClosedBundleSaysSo(t *testing.T) {
 			if !errors.Is(err, ErrClosed) {
 				t.Errorf("error %v, want ErrClosed", err)
 			}
+		}
+	}
+}
+
+func TestVerifyNamesTheSameFileEachTime(t *testing.T) {
+	m, files := small(t)
+	dir := inFolder(t, m, files)
+	for name := range m.Files { // all are bad
+		m.Files[name] = File{Size: m.Files[name].Size, SHA256: strings.Repeat("0", 64)}
+	}
+	text, err := m.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, ManifestName), text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	first := slices.Min(slices.Collect(maps.Keys(m.Files)))
+	for range 10 {
+		b, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Verify(t.Context()); !errors.Is(err, ErrHash) || !strings.Contains(err.Error(), first) {
+			t.Errorf("error %v, must name %s", err, first)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

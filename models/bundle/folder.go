@@ -31,7 +31,12 @@ func (f *folder) file(name string, size int64) ([]byte, error) {
 	}
 	path := filepath.FromSlash(name)
 	info, err := f.root.Stat(path) // before opening, as a pipe would wait for a writer
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && size < 0:
+		return nil, fmt.Errorf("%w; give a bundle: a folder with %s, or a .zip", reason(err), name)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w; put it there or fetch the bundle again", reason(err))
+	case err != nil:
 		return nil, reason(err)
 	}
 	switch {

@@ -82,6 +82,7 @@ func newPipeline(ctx context.Context, s source, o Options) (*Pipeline, error) {
 		}
 	}
 	p := &Pipeline{settings: s.settings, profile: o.Profile.Name, busy: make(chan struct{}, 1)}
+	p.busy <- struct{}{}
 	if p.geometry, err = newGeometry(s.models); err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", s.settings.name, ErrParts, err)
 	}
@@ -99,22 +100,20 @@ func newPipeline(ctx context.Context, s source, o Options) (*Pipeline, error) {
 		}
 		p.parts = append(p.parts, part)
 	}
-	p.busy <- struct{}{}
 	return p, nil
 }
 
-// Close frees the parts, after a picture being made is done. The bundle stays
-// open. Closing twice does nothing.
+// Close frees the parts, after a picture being made is done; so it must not be
+// called by Progress or Preview. The bundle stays open. Closing twice does
+// nothing. Generate then gives delegate.ErrClosed.
 func (p *Pipeline) Close() error {
-	if len(p.parts) == len(partNames) {
-		<-p.busy
-		defer func() { p.busy <- struct{}{} }()
-	}
+	<-p.busy
+	defer func() { p.busy <- struct{}{} }()
 	var all []error
 	for _, part := range p.parts {
 		all = append(all, part.runner.Close())
 	}
-	p.parts = p.parts[:0]
+	p.parts = nil
 	return errors.Join(all...)
 }
 

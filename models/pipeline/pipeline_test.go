@@ -317,6 +317,38 @@ func TestManyCallersGetTheirOwnPictures(t *testing.T) {
 	all.Wait()
 }
 
+func TestClosingBesideCallersWaitsForThem(t *testing.T) {
+	p := toyPipeline(t, toy(t))
+	want := bytesOf(t, p, Request{Prompt: "a", Seed: 1})
+	var all sync.WaitGroup
+	for i := range 24 {
+		all.Go(func() {
+			if i%3 == 2 {
+				if err := p.Close(); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			r, err := p.Generate(context.Background(), Request{Prompt: "a", Seed: 1})
+			if errors.Is(err, delegate.ErrClosed) {
+				return
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			var b bytes.Buffer
+			if r.WritePNG(&b); !bytes.Equal(b.Bytes(), want) {
+				t.Errorf("caller %d got another picture", i)
+			}
+		})
+	}
+	all.Wait()
+	if _, err := p.Generate(t.Context(), Request{Prompt: "a"}); !errors.Is(err, delegate.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
 func TestWaitingForAnotherPictureObeysTheContext(t *testing.T) {
 	p := toyPipeline(t, toy(t))
 	<-p.busy // another caller is at work
