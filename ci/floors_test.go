@@ -39,6 +39,7 @@ var peers = []struct{ from, to string }{
 	{"nanoflux/fallback", "nanoflux/fallback/"},
 	{"nanoflux/delegate/all", "nanoflux/"},
 	{"nanoflux/delegate/tflite", "nanoflux/delegate/tflite/"},
+	{"nanoflux/delegate/", "nanoflux/delegate/support"},
 	{"nanoflux/models/", "nanoflux/models/"},
 	{"nanoflux/cmd/", "nanoflux/cmd/"},
 }
