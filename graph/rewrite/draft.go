@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"nanoflux/graph"
+	"nanoflux/graph/schema"
 )
 
 // draft is a subgraph while a pass rewrites it. The pass sees the operators in
@@ -19,6 +20,8 @@ type draft struct {
 	ops []graph.Op
 	// made has, for a computed tensor, its operator in ops.
 	made map[int]int
+	// reshapes lists the outputs of the RESHAPEs of a tensor.
+	reshapes map[int][]int
 	// standIn has the tensor to use in place of one that is not made any more.
 	standIn map[int]int
 	// users lists the operators of the source that read a tensor.
@@ -76,7 +79,7 @@ func isFixed(m *graph.Model) bool {
 func newDraft(m *graph.Model, sub int, fixed bool) *draft {
 	d := &draft{
 		m: m, sub: sub, g: &m.Subgraphs[sub], fixed: fixed,
-		made: map[int]int{}, standIn: map[int]int{}, users: map[int][]*graph.Op{},
+		made: map[int]int{}, reshapes: map[int][]int{}, standIn: map[int]int{}, users: map[int][]*graph.Op{},
 		isOutput: map[int]bool{}, names: map[string]bool{}, constants: map[string]int{},
 	}
 	for _, t := range d.g.Outputs {
@@ -126,6 +129,9 @@ func (d *draft) resolved(ids []int) []int {
 func (d *draft) append(op graph.Op) {
 	for _, t := range op.Outputs {
 		d.made[t] = len(d.ops)
+	}
+	if op.Code == schema.BuiltinOperatorRESHAPE {
+		d.reshapes[op.Inputs[0]] = append(d.reshapes[op.Inputs[0]], op.Outputs[0])
 	}
 	d.ops = append(d.ops, op)
 }

@@ -62,6 +62,11 @@ func Passes() []Pass {
 		convToFullyConnected,
 		flattenFullyConnected,
 		fillBias,
+		shapeAsReshape,
+		mergeTransposes,
+		transposeAsReshape,
+		sinkReshapes,
+		mergeReshapes,
 	}
 }
 
