@@ -47,6 +47,8 @@ type Win struct {
 // Passes lists all passes in the order in which they help one another.
 func Passes() []Pass {
 	return []Pass{
+		foldDequantize,
+		foldConstants,
 		approximateGelu,
 		expandGelu,
 		expandLogistic,
@@ -57,6 +59,7 @@ func Passes() []Pass {
 		rsqrtAsPow,
 		subAsAdd,
 		negAsMul,
+		foldRank,
 		meanAsFullyConnected,
 		fullyConnectedToConv,
 		convToFullyConnected,
