@@ -32,14 +32,18 @@ var floors = []struct {
 }
 
 // peers are imports within one floor: a room's own inner packages, the list of
-// all backends, and the bundle maker, which calls the model builders.
+// all backends, what backends are made of, and the bundle maker, which calls the model builders.
 var peers = []struct{ from, to string }{
 	{"nanoflux/graph", "nanoflux/graph/"},
 	{"nanoflux/graph/rewrite", "nanoflux/graph"},
 	{"nanoflux/fallback", "nanoflux/fallback/"},
 	{"nanoflux/delegate/all", "nanoflux/"},
 	{"nanoflux/delegate/tflite", "nanoflux/delegate/tflite/"},
+	{"nanoflux/delegate/", "nanoflux/delegate/dl"},
+	{"nanoflux/delegate/", "nanoflux/delegate/shared"},
 	{"nanoflux/delegate/", "nanoflux/delegate/support"},
+	{"nanoflux/delegate/", "nanoflux/delegate/tflite"}, // what every delegate is put into
+	{"nanoflux/delegate/qnn", "nanoflux/delegate/external"},
 	{"nanoflux/models/", "nanoflux/models/"},
 	{"nanoflux/cmd/", "nanoflux/cmd/"},
 }

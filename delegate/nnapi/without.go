@@ -1,0 +1,7 @@
+//go:build !tflite
+
+package nnapi
+
+import "nanoflux/delegate"
+
+func init() { delegate.Register(kind()) }
