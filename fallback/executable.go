@@ -248,7 +248,7 @@ func (e *executable) end() { <-e.turn }
 func guard(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("mistake in a Go kernel, please report it: %v", r)
+			err = fmt.Errorf("mistake in a Go kernel: %v; please report it", r)
 		}
 	}()
 	return f()

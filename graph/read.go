@@ -47,7 +47,7 @@ func mapFile(path string) (data []byte, release func() error, err error) {
 	}
 	switch {
 	case info.IsDir():
-		return nil, nil, fmt.Errorf("%s: %w: it is a folder", path, ErrFormat)
+		return nil, nil, fmt.Errorf("%s: %w: it is a folder; give a .tflite file", path, ErrFormat)
 	case !info.Mode().IsRegular():
 		return nil, nil, fmt.Errorf("%s: %w: it is not a regular file, so it cannot be mapped; copy it to one first", path, ErrFormat)
 	case info.Size() == 0: // an empty file cannot be mapped

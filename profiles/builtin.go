@@ -78,7 +78,7 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a file", path)
+		return nil, fmt.Errorf("%s is not a file; give a .yaml file or the name of a profile", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {

@@ -35,7 +35,7 @@ Example:
 				printDiagnosis(c, found)
 			}
 			if err == nil && !found.usable() {
-				err = errors.New("no backend works here")
+				err = errors.New("no backend works here; see the reasons above")
 			}
 			return err
 		},

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -85,27 +86,31 @@ func exitCode(err error) int {
 		return placed.code
 	case errors.Is(err, feed.ErrSpec):
 		return exitUsage
-	case errors.Is(err, graph.ErrFormat), errors.Is(err, graph.ErrModel), errors.Is(err, npy.ErrFormat), errors.Is(err, feed.ErrFile),
+	case errors.Is(err, graph.ErrFormat), errors.Is(err, graph.ErrModel), errors.Is(err, npy.ErrFormat), errors.Is(err, feed.ErrFile), errors.Is(err, feed.ErrType),
 		errors.Is(err, profiles.ErrInvalid), errors.Is(err, profiles.ErrUnknown),
-		errors.Is(err, partition.ErrUnplaced), errors.Is(err, partition.ErrPolicy),
+		errors.Is(err, partition.ErrUnplaced), errors.Is(err, partition.ErrPolicy), errors.Is(err, partition.ErrState),
 		errors.Is(err, bundle.ErrFormat), errors.Is(err, bundle.ErrHash), errors.Is(err, text.ErrTokenizer),
 		errors.Is(err, pipeline.ErrParts),
 		errors.Is(err, delegate.ErrInput),
-		errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EISDIR):
 		return exitInput
 	}
 	return exitFailure
 }
 
-// report prints an error as one line and returns the exit code.
+// report prints an error as one line, which ends with what to do, and returns
+// the exit code.
 func report(stderr io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
 	code := exitCode(err)
 	line := oneLine(err.Error())
-	if code == exitInterrupted {
+	switch {
+	case code == exitInterrupted:
 		line = "interrupted; nothing was written"
+	case advice(line) == "":
+		line += "; " + adviceFor(err, code)
 	}
 	fmt.Fprintf(stderr, "nanoflux: %s\n", line)
 	return code

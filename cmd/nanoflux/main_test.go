@@ -1,7 +1,6 @@
 package main
 
 import (
-	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -73,15 +72,6 @@ func marshal(t *testing.T, b *graph.Builder) []byte {
 	return data
 }
 
-// customModel has an operator that nothing runs.
-func customModel(t *testing.T) []byte {
-	t.Helper()
-	b := graph.NewBuilder("custom")
-	x := b.Input("x", graph.Float32, 1, 4)
-	b.Output("y", b.CustomOp("Foreign", 1, nil, []graph.T{x}, graph.Tensor{Name: "y", Type: graph.Float32, Shape: []int{1, 4}})[0])
-	return marshal(t, b)
-}
-
 func array(t *testing.T, a graph.Array) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -98,39 +88,6 @@ func pocketZip(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return data
-}
-
-// spoilt is the pocket bundle as a folder in which one file has another byte.
-func spoilt(t *testing.T, victim string) string {
-	t.Helper()
-	dir := t.TempDir()
-	data := pocketZip(t)
-	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := false
-	for _, f := range z.File {
-		r, err := f.Open()
-		if err != nil {
-			t.Fatal(err)
-		}
-		content, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if f.Name == victim {
-			content[len(content)/2] ^= 1
-			found = true
-		}
-		if err := os.WriteFile(filepath.Join(dir, f.Name), content, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if !found {
-		t.Fatalf("the bundle has no %s", victim)
-	}
-	return dir
 }
 
 // filesIn lists a directory, hidden files too.
@@ -192,97 +149,6 @@ func TestOptionsMayStandAnywhere(t *testing.T) {
 		if err != nil || strings.Join(got[1:], " ") != want {
 			t.Errorf("%s: %v, %v; want %s", line, got, err, want)
 		}
-	}
-}
-
-// The table of bad input: each line ends with its exit code and one line that
-// says what is wrong.
-func TestBadInputIsOneLineAndACode(t *testing.T) {
-	good := file(t, "good.tflite", model(t))
-	custom := file(t, "custom.tflite", customModel(t))
-	truncated := file(t, "cut.tflite", model(t)[:200])
-	foreign := file(t, "foreign.tflite", []byte("this is a text, not a model, and long enough to look at"))
-	empty := file(t, "empty.tflite", nil)
-	shape := file(t, "shape.npy", array(t, graph.NewArray(graph.Float32, 1, 5)))
-	kind := file(t, "type.npy", array(t, graph.NewArray(graph.Int8, 1, 4)))
-	notArray := file(t, "text.npy", []byte("text"))
-	badProfile := file(t, "bad.yaml", []byte("version: 1\nname: bad\nbackens: 4\nbackends:\n  - kind: fallback\n"))
-	badKind := file(t, "kind.yaml", []byte("version: 1\nname: bad\nbackends:\n  - kind: falback\n"))
-	badOption := file(t, "option.yaml", []byte("version: 1\nname: bad\nbackends:\n  - kind: fallback\n    options: {threads: 9999, thread: 1}\n"))
-	badYAML := file(t, "broken.yaml", []byte("version: [\n"))
-	folder := t.TempDir()
-	picture := filepath.Join(folder, "p.png")
-
-	for name, c := range map[string]struct {
-		args string // | stands between words
-		code int
-		want string
-	}{
-		"an unknown command":         {"paint", 2, `no command "paint"; there are generate`},
-		"an option before a command": {"--quiet|generate", 2, "no option --quiet before a command"},
-		"an unknown option":          {"generate|a cat|--sede|1", 2, "has no option --sede; it has --output, --seed"},
-		"a missing value":            {"generate|a cat|-o", 2, "option -o needs a value"},
-		"no prompt":                  {"generate", 2, "the prompt (in quotes) is missing"},
-		"a prompt without quotes":    {"generate|a|cat", 2, `"cat" is an argument too many`},
-		"a seed that is no number":   {"generate|a cat|--seed|-1", 2, "--seed -1: takes a number from 0"},
-		"no steps":                   {"generate|a cat|--steps|0", 2, "--steps 0: takes a number from 1 to 1000"},
-		"steps without end":          {"generate|a cat|--steps|1000000", 2, "takes a number from 1 to 1000"},
-		"a picture of another kind":  {"generate|a cat|-o|cat.jpg", 2, "ends in .png"},
-		"a subcommand left out":      {"profile", 2, "needs one of list, show, check"},
-		"an unknown subcommand":      {"bundle|draw", 2, `has no "draw"; it has show`},
-		"a reference that is none":   {"run|" + good + "|--compare|gpu", 2, "--compare gpu: takes tflite or fallback"},
-		"two formats at once":        {"plan|" + good + "|--json|--yaml", 2, "exclude each other"},
-		"an input that is not there": {"run|" + good + "|--input|z=zeros", 2, `has no input "z"; it has "x"`},
-		"an input source unknown":    {"run|" + good + "|--input|x=ones", 2, "takes zeros, seed:N or a .npy file"},
-		"a value for a switch":       {"doctor|--json=maybe", 2, "maybe"},
-
-		"a model that is missing":      {"run|" + folder + "/none.tflite", 3, "none.tflite"},
-		"a directory for a model":      {"inspect|" + folder, 3, folder},
-		"a truncated model":            {"run|" + truncated, 3, "cut.tflite"},
-		"a truncated model, planned":   {"plan|" + truncated, 3, "cut.tflite"},
-		"a foreign file":               {"inspect|" + foreign, 3, "foreign.tflite"},
-		"an empty file":                {"inspect|" + empty, 3, "empty.tflite"},
-		"an unknown operator":          {"run|" + custom, 3, "Foreign"},
-		"an unknown operator, planned": {"plan|" + custom, 3, "Foreign"},
-		"an input of a wrong shape":    {"run|" + good + "|--input|x=" + shape, 3, "has shape [1 5], the model takes [1 4]"},
-		"an input of a wrong type":     {"run|" + good + "|--input|x=" + kind, 3, "holds INT8, the model takes FLOAT32"},
-		"an input that is no array":    {"run|" + good + "|--input|x=" + notArray, 3, "text.npy"},
-		"an input file missing":        {"run|" + good + "|--input|x=" + folder + "/none.npy", 3, "none.npy"},
-		"an unknown profile":           {"generate|a cat|-o|" + picture + "|--profile|cpu-og", 3, `"cpu-og"`},
-		"an unknown key":               {"plan|" + good + "|--profile|" + badProfile, 3, "bad.yaml:3:1"},
-		"an unknown backend kind":      {"profile|check|" + badKind, 3, `kind.yaml:4:11: backend kind "falback" is not known; did you mean "fallback"?`},
-		"a kind unknown to generate":   {"generate|a cat|-o|" + picture + "|--profile|" + badKind, 3, "kind.yaml:4:11"},
-		"an option unknown to run":     {"run|" + good + "|--profile|" + badOption, 3, "option.yaml:5:24: option threads of backend fallback must be a whole number from 0 to 1024, not 9999 (and 1 more)"},
-		"an option unknown to plan":    {"plan|" + good + "|--profile|" + badOption, 3, "option.yaml:5:24"},
-		"a profile that is not YAML":   {"plan|" + good + "|--profile|" + badYAML, 3, "broken.yaml:"},
-		"a profile that is missing":    {"profile|show|" + folder + "/none.yaml", 3, "none.yaml"},
-		"a bundle that is missing":     {"generate|a cat|-o|" + picture + "|--bundle|" + folder + "/none.zip", 3, "none.zip"},
-		"a folder that is no bundle":   {"bundle|show|" + folder, 3, "bundle.yaml"},
-		"a model for a bundle":         {"bundle|show|" + good, 3, "good.tflite"},
-
-		"a bundle with a wrong hash": {"generate|a cat|-o|" + picture + "|--bundle|" + spoilt(t, "denoiser.tflite"), 3, "denoiser.tflite"},
-		"a spoilt bundle, shown":     {"bundle|show|" + spoilt(t, "spiece.model"), 3, "spiece.model"},
-		"a spoilt bundle, planned":   {"plan|" + spoilt(t, "decoder.tflite"), 3, "decoder.tflite"},
-		"a truncated bundle":         {"generate|a cat|-o|" + picture + "|--bundle|" + file(t, "cut.zip", pocketZip(t)[:1<<20]), 3, "cut.zip"},
-
-		"a directory that is missing": {"generate|a cat|-o|" + folder + "/none/p.png", 4, "make the directory first"},
-		"outputs into a file":         {"run|" + good + "|--output|" + good, 4, "good.tflite"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			code, stdout, stderr := call(t, strings.Split(c.args, "|")...)
-			if code != c.code || !strings.Contains(stderr, c.want) {
-				t.Errorf("code %d, want %d; %q lacks %q", code, c.code, stderr, c.want)
-			}
-			if !strings.HasPrefix(stderr, "nanoflux: ") || strings.Count(stderr, "\n") != 1 {
-				t.Errorf("stderr is not one line: %q", stderr)
-			}
-			if strings.Contains(stdout, "Usage:") {
-				t.Errorf("the help was printed:\n%s", stdout)
-			}
-			if got := filesIn(t, folder); got != "" {
-				t.Errorf("%s was left behind", got)
-			}
-		})
 	}
 }
 

@@ -131,7 +131,7 @@ func checkProfile(c *cli.Context) error {
 		for _, m := range mistakes {
 			fmt.Fprintln(c.App.Writer, oneLine(m.Error()))
 		}
-		return badInput(fmt.Errorf("%s: %d mistakes", mistakes[0].File, len(mistakes)))
+		return badInput(fmt.Errorf("%s: %d mistakes; correct them", mistakes[0].File, len(mistakes)))
 	}
 	if err != nil {
 		return badInput(err)

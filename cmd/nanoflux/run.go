@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/urfave/cli/v2"
@@ -50,6 +49,12 @@ func runModel(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if dir := c.String("output"); dir != "" {
+		// Not after the work: a wrong path is known now.
+		if err := outfile.CheckDirectory(dir); err != nil {
+			return notWritten(err)
+		}
+	}
 	m, err := graph.Open(path)
 	if err != nil {
 		return badInput(err)
@@ -74,7 +79,7 @@ func runModel(c *cli.Context) error {
 }
 
 func saveOutputs(c *cli.Context, result *modelrun.Result, dir string) error {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := outfile.MakeDirectory(dir); err != nil {
 		return err
 	}
 	for i, name := range result.FileNames() {

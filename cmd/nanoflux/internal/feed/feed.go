@@ -24,6 +24,10 @@ var ErrSpec = errors.New("--input")
 // input's type or shape.
 var ErrFile = errors.New("not a value of this input")
 
+// ErrType is wrapped by errors for an input of a type that no value can be given
+// for.
+var ErrType = errors.New("its type cannot be made up or read")
+
 // Input is one input of a model, by the names that a person may use for it.
 type Input struct {
 	// Names are the tensor's name and its names in signatures.
@@ -138,7 +142,7 @@ func array(t *graph.Tensor, source string, index uint64) (graph.Array, error) {
 // blank is zeros of the size that the model was written with.
 func blank(t *graph.Tensor) (graph.Array, error) {
 	if graph.ElementBits(t.Type) == 0 {
-		return graph.Array{}, fmt.Errorf("has type %v, which cannot be made up or read", t.Type)
+		return graph.Array{}, fmt.Errorf("%w: %v", ErrType, t.Type)
 	}
 	n, err := graph.Elements(t.Shape)
 	if err != nil {

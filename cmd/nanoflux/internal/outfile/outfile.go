@@ -17,22 +17,27 @@ import (
 
 // Write calls write with a writer for the new contents of path. When write or
 // anything after it fails, path is as it was before. What exists and is not a
-// regular file (a device, a pipe) is written to directly.
+// regular file (a device, a pipe) is written to directly. Errors say what to do
+// after their last semicolon.
 func Write(path string, write func(io.Writer) error) error {
+	return explain(path, replace(path, write))
+}
+
+func replace(path string, write func(io.Writer) error) error {
 	path, direct, err := target(path)
 	if err != nil {
-		return explain(err)
+		return err
 	}
 	if direct {
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {
-			return explain(err)
+			return err
 		}
-		return explain(fill(f, false, write))
+		return fill(f, false, write)
 	}
 	f, err := beside(path)
 	if err != nil {
-		return explain(err)
+		return err
 	}
 	err = fill(f, true, write)
 	if err == nil {
@@ -41,24 +46,26 @@ func Write(path string, write func(io.Writer) error) error {
 	if err != nil {
 		os.Remove(f.Name())
 	}
-	return explain(err)
+	return err
 }
 
 // Check says whether Write could make path now, before long work begins. It
 // leaves no trace.
 func Check(path string) error {
-	path, direct, err := target(path)
-	if err != nil {
-		return explain(err)
+	resolved, direct, err := target(path)
+	if err == nil && !direct {
+		err = try(resolved)
 	}
-	if direct {
-		return nil
-	}
+	return explain(path, err)
+}
+
+// try makes a file beside path and removes it.
+func try(path string) error {
 	f, err := beside(path)
 	if err != nil {
-		return explain(err)
+		return err
 	}
-	return explain(errors.Join(f.Close(), os.Remove(f.Name())))
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // target follows links and says whether path must be written to directly.
@@ -110,16 +117,30 @@ func fill(f *os.File, sync bool, write func(io.Writer) error) error {
 }
 
 // explain adds what to do to the errors that people meet.
-func explain(err error) error {
+func explain(path string, err error) error {
+	var do string
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, syscall.ENOSPC):
-		return fmt.Errorf("%w: free some space or write elsewhere", err)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: write elsewhere or change the permissions", err)
+		do = "free some space or write elsewhere"
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		do = "write elsewhere or change the permissions"
+	case errors.Is(err, syscall.ENOTDIR):
+		do = "write elsewhere, as a part of the path is a file"
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		do = "give a shorter name"
+	case errors.Is(err, fs.ErrNotExist) && isDirectory(filepath.Dir(path)): // such as /proc
+		do = "write elsewhere, as this directory takes no new files"
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: make the directory first", err)
+		do = "make the directory first"
+	default:
+		return err
 	}
-	return err
+	return fmt.Errorf("%w; %s", err, do)
+}
+
+func isDirectory(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }

@@ -104,14 +104,21 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	if err := os.Mkdir(locked, 0o555); err != nil {
 		t.Fatal(err)
 	}
+	blocking := filepath.Join(dir, "file")
+	if err := os.WriteFile(blocking, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	cases := map[string]struct {
 		path, want string
 		needs      bool
 	}{
-		"no such directory": {filepath.Join(dir, "none", "a.png"), "make the directory first", true},
-		"a directory":       {dir, "give a file name", true},
-		"read-only":         {filepath.Join(locked, "a.png"), "permissions", os.Getuid() > 0},
-		"a full disk":       {"/dev/full", "free some space", runtime.GOOS == "linux"},
+		"no such directory": {filepath.Join(dir, "none", "a.png"), "; make the directory first", true},
+		"a directory":       {dir, "; give a file name", true},
+		"behind a file":     {filepath.Join(blocking, "a.png"), "; write elsewhere, as a part of the path is a file", runtime.GOOS != "windows"},
+		"a long name":       {filepath.Join(dir, strings.Repeat("a", 300)), "; give a shorter name", runtime.GOOS == "linux"},
+		"no real directory": {"/proc/a.png", "; write elsewhere", runtime.GOOS == "linux"},
+		"read-only":         {filepath.Join(locked, "a.png"), "; write elsewhere or change the permissions", os.Getuid() > 0},
+		"a full disk":       {"/dev/full", "; free some space", runtime.GOOS == "linux"},
 	}
 	for name, c := range cases {
 		if !c.needs {
@@ -125,7 +132,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			t.Errorf("%s: Check says %v", name, err)
 		}
 	}
-	if got := names(t, dir); got != "locked" {
+	if got := names(t, dir); got != "file locked" {
 		t.Errorf("the directory holds %s", got)
 	}
 }
@@ -137,5 +144,48 @@ func TestCheckLeavesNoTrace(t *testing.T) {
 	}
 	if got := names(t, dir); got != "" {
 		t.Errorf("the directory holds %s", got)
+	}
+}
+
+func TestADirectoryIsMadeWithAllThatLeadToIt(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a", "b")
+	if err := CheckDirectory(path); err != nil || names(t, dir) != "" {
+		t.Errorf("CheckDirectory: %v, left %q", err, names(t, dir))
+	}
+	for range 2 {
+		if err := MakeDirectory(path); err != nil || names(t, dir) != "a" || names(t, path) != "" {
+			t.Errorf("MakeDirectory: %v", err)
+		}
+	}
+}
+
+func TestWhatCannotBeADirectorySaysWhatToDo(t *testing.T) {
+	dir := t.TempDir()
+	blocking := filepath.Join(dir, "file")
+	if err := os.WriteFile(blocking, []byte("text"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		path, want string
+		needs      bool
+	}{
+		"a file":            {blocking, "; give a directory", true},
+		"behind a file":     {filepath.Join(blocking, "a", "b"), "; give a directory", true},
+		"a device":          {"/dev/full", "; give a directory", runtime.GOOS == "linux"},
+		"no real directory": {"/proc/a/b", "; write elsewhere", runtime.GOOS == "linux"},
+		"a long name":       {filepath.Join(dir, strings.Repeat("a", 300)), "; give a shorter name", runtime.GOOS == "linux"},
+	} {
+		if !c.needs {
+			continue
+		}
+		for what, err := range map[string]error{"CheckDirectory": CheckDirectory(c.path), "MakeDirectory": MakeDirectory(c.path)} {
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.path) {
+				t.Errorf("%s: %s: %v, want %s and %q", name, what, err, c.path, c.want)
+			}
+		}
+	}
+	if names(t, dir) != "file" || contents(t, blocking) != "text" {
+		t.Errorf("the directory holds %s", names(t, dir))
 	}
 }
