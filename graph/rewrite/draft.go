@@ -22,6 +22,8 @@ type draft struct {
 	made map[int]int
 	// reshapes lists the outputs of the RESHAPEs of a tensor.
 	reshapes map[int][]int
+	// borders lists the QUANTIZEs and DEQUANTIZEs of a tensor.
+	borders map[int][]int
 	// standIn has the tensor to use in place of one that is not made any more.
 	standIn map[int]int
 	// users lists the operators of the source that read a tensor.
@@ -79,7 +81,7 @@ func isFixed(m *graph.Model) bool {
 func newDraft(m *graph.Model, sub int, fixed bool) *draft {
 	d := &draft{
 		m: m, sub: sub, g: &m.Subgraphs[sub], fixed: fixed,
-		made: map[int]int{}, reshapes: map[int][]int{}, standIn: map[int]int{}, users: map[int][]*graph.Op{},
+		made: map[int]int{}, reshapes: map[int][]int{}, borders: map[int][]int{}, standIn: map[int]int{}, users: map[int][]*graph.Op{},
 		isOutput: map[int]bool{}, names: map[string]bool{}, constants: map[string]int{},
 	}
 	for _, t := range d.g.Outputs {

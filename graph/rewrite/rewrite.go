@@ -49,6 +49,7 @@ func Passes() []Pass {
 	return []Pass{
 		foldDequantize,
 		foldConstants,
+		quantizeBorders,
 		approximateGelu,
 		expandGelu,
 		expandLogistic,
@@ -61,6 +62,7 @@ func Passes() []Pass {
 		negAsMul,
 		foldRank,
 		meanAsFullyConnected,
+		splitAttentionHeads,
 		fullyConnectedToConv,
 		convToFullyConnected,
 		flattenFullyConnected,
