@@ -127,6 +127,12 @@ func TableOf(kind string, options map[string]any) (Table, error) {
 	return k.Table(full)
 }
 
+// IsVendor says whether a kind runs a vendor's code (Kind.Vendor).
+func IsVendor(kind string) bool {
+	k, err := find(kind)
+	return err == nil && k.Vendor
+}
+
 // WhyUnavailable is the part of an error's text that says why a backend cannot
 // be used, for places that have named the backend and said that it cannot be:
 // what follows the text of ErrUnavailable. An error that does not wrap it is

@@ -4,20 +4,35 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"time"
 
 	"nanoflux/delegate"
+	"nanoflux/delegate/isolate"
 	"nanoflux/graph"
 	"nanoflux/profiles"
 )
+
+// Isolation says how backends that run a vendor's code are kept apart.
+type Isolation struct {
+	// Worker is the command that starts a worker process; nil for this program
+	// with the argument worker.
+	Worker []string
+	// None runs every backend in the program itself, as if it were trusted.
+	None bool
+}
 
 // OpenBackends opens every backend of the profile, by the profile's names. A
 // kind that this build lacks becomes a backend that refuses everything as
 // unavailable, so that the profile's policy decides what that means. Everything
 // else that is wrong with kinds and options comes back as profiles.Errors.
-func OpenBackends(p *profiles.Profile) (map[string]delegate.Backend, error) {
+//
+// Backends of vendors run in a process each, unless the profile trusts them.
+// CloseBackends ends these processes.
+func OpenBackends(p *profiles.Profile, isolation Isolation) (map[string]delegate.Backend, error) {
 	backends := make(map[string]delegate.Backend, len(p.Backends))
 	err := p.CheckBackends(func(b profiles.Backend) []profiles.Finding {
-		backend, err := delegate.Open(b.Kind, b.Options)
+		backend, err := open(b, isolation)
 		if errors.Is(err, delegate.ErrUnavailable) {
 			backend, err = absent{b.Kind, err}, nil
 		}
@@ -28,6 +43,34 @@ func OpenBackends(p *profiles.Profile) (map[string]delegate.Backend, error) {
 		return nil, err
 	}
 	return backends, nil
+}
+
+// open opens one backend of a profile.
+func open(b profiles.Backend, isolation Isolation) (delegate.Backend, error) {
+	backend, err := delegate.Open(b.Kind, b.Options)
+	if err != nil || b.Trusted || isolation.None || !delegate.IsVendor(b.Kind) {
+		return backend, err
+	}
+	isolated, err := isolate.New(backend, b.Kind, b.Options, isolate.Options{
+		Command:     isolation.Worker,
+		RunDeadline: time.Duration(b.Deadline * float64(time.Second)),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return isolated, nil
+}
+
+// CloseBackends ends the processes of isolated backends. Their executables must
+// be closed before.
+func CloseBackends(backends map[string]delegate.Backend) error {
+	var errs []error
+	for _, b := range backends {
+		if c, ok := b.(io.Closer); ok {
+			errs = append(errs, c.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // CheckBackend is a profiles.BackendCheck: it finds unknown kinds, and options

@@ -497,7 +497,7 @@ func TestOpenBackendsOpensWhatTheProfileNames(t *testing.T) {
 		}
 		return p
 	}
-	backends, err := OpenBackends(parse("  - {name: a, kind: test-here, options: {share: 1, threads: 3}}\n  - {name: b, kind: test-elsewhere}\n"))
+	backends, err := OpenBackends(parse("  - {name: a, kind: test-here, options: {share: 1, threads: 3}}\n  - {name: b, kind: test-elsewhere}\n"), Isolation{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -538,7 +538,7 @@ func TestMistakesInBackendsAreThoseOfAProfile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, opened := OpenBackends(p)
+			_, opened := OpenBackends(p, Isolation{})
 			_, checked := profiles.Parse(text, "p.yaml", CheckBackend)
 			for what, err := range map[string]error{"opened": opened, "checked": checked} {
 				var mistakes profiles.Errors
@@ -558,7 +558,7 @@ func TestMistakesInBackendsAreThoseOfAProfile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := OpenBackends(p); !errors.Is(err, profiles.ErrInvalid) || err.Error() != "p.yaml:4:12: share is above 1" {
+		if _, err := OpenBackends(p, Isolation{}); !errors.Is(err, profiles.ErrInvalid) || err.Error() != "p.yaml:4:12: share is above 1" {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -102,6 +102,8 @@ func (r *reader) backends(n *yaml.Node, p *Profile) {
 				kindIsRead = len(r.errs) == before
 			}},
 			{"options", false, func(n *yaml.Node) { r.options(n, &b) }},
+			{"trusted", false, func(n *yaml.Node) { b.Trusted = r.boolean(n, "trusted") }},
+			{"deadline", false, func(n *yaml.Node) { b.Deadline = r.seconds(n, "deadline") }},
 		})
 		if b.Name == "" {
 			b.Name = b.Kind
@@ -119,6 +121,31 @@ func (r *reader) backends(n *yaml.Node, p *Profile) {
 	if len(p.Backends) == 0 && len(r.errs) == 0 {
 		r.fail(n, "backends is empty; a profile needs at least one")
 	}
+}
+
+// maxDeadline is a day.
+const maxDeadline = 86400
+
+func (r *reader) boolean(n *yaml.Node, what string) bool {
+	v, ok := r.scalar(n, what)
+	b, isBool := v.(bool)
+	if ok && !isBool {
+		r.fail(n, "%s must be true or false, not %s", what, kindOf(n))
+	}
+	return b
+}
+
+func (r *reader) seconds(n *yaml.Node, what string) float64 {
+	v, ok := r.scalar(n, what)
+	if whole, isInt := v.(int); isInt {
+		v = float64(whole)
+	}
+	s, isNumber := v.(float64)
+	if ok && !(isNumber && s > 0 && s <= maxDeadline) {
+		r.fail(n, "%s must be a number of seconds, above 0 and at most %d, not %s", what, maxDeadline, kindOf(n))
+		return 0
+	}
+	return s
 }
 
 // options reads a mapping of scalars. Which keys there are is the backend's

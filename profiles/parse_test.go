@@ -35,6 +35,8 @@ func TestParseReadsEveryKey(t *testing.T) {
 		"    kind: tflite",
 		"    options: {threads: 2, xnnpack: true, library: lib.so, share: 0.5}",
 		"  - kind: fallback",
+		"    trusted: true",
+		"    deadline: 2.5",
 		"rules:",
 		"  - op: [SOFTMAX, 'CUSTOM:My*']",
 		"    name: '*/attention/*'",
@@ -68,9 +70,9 @@ func TestParseReadsEveryKey(t *testing.T) {
 				Ops: []string{"SOFTMAX", "CUSTOM:My*"}, Names: []string{"*/attention/*"},
 				Indices: []Range{{3, 3}, {5, 7}, {20, 1<<31 - 1}}, Types: []graph.TensorType{graph.Float32, graph.Int8},
 				Parts: []string{"denoiser", "text_*"}, Backends: []string{"fallback", "npu"},
-				Because: "it is faster there", Line: 13,
+				Because: "it is faster there", Line: 15,
 			},
-			{Types: []graph.TensorType{graph.Int64}, Avoid: []string{"npu"}, Line: 20},
+			{Types: []graph.TensorType{graph.Int64}, Avoid: []string{"npu"}, Line: 22},
 		},
 		Policy: Fail,
 	}
@@ -122,6 +124,10 @@ func TestMistakesAreReportedWithTheirPlaceAndTheNearestWord(t *testing.T) {
 		{"an option that is a list", valid + "    options: {a: [1]}\n", `p.yaml:7:18: option a must be a number, true, false or text, not a list`},
 		{"an option without value", valid + "    options:\n      a:\n", `p.yaml:8:9: option a must be a number, true, false or text, not nothing`},
 		{"an option given twice", valid + "    options: {a: 1, a: 2}\n", `p.yaml:7:21: option "a" is given twice`},
+		{"trust that is no yes or no", valid + "    trusted: often\n", `p.yaml:7:14: trusted must be true or false, not the text "often"`},
+		{"a deadline in words", valid + "    deadline: soon\n", `p.yaml:7:15: deadline must be a number of seconds, above 0 and at most 86400, not the text "soon"`},
+		{"a deadline of nothing", valid + "    deadline: 0\n", `p.yaml:7:15: deadline must be a number of seconds, above 0 and at most 86400, not the number 0`},
+		{"a deadline that is no number", valid + "    deadline: .nan\n", `p.yaml:7:15: deadline must be a number of seconds`},
 		{"an unknown policy", valid + "policy: fial\n", `p.yaml:7:9: policy "fial" is not known; did you mean "fail"?`},
 		{"an unknown backend in a rule", rule("  - op: ADD", "    backend: npy"), `p.yaml:9:14: backend "npy" is not known; did you mean "npu"?`},
 		{"an unknown backend to avoid", rule("  - op: ADD", "    avoid: [npu, gpu]"), `p.yaml:9:18: backend "gpu" is not known; did you mean "npu"?`},
@@ -176,7 +182,7 @@ func TestAllMistakesAreFoundInTheOrderOfTheFile(t *testing.T) {
 		`p.yaml:1:1: a profile lacks the key "version"`,
 		`p.yaml:1:7: the profile's name must be text, not a list`,
 		`p.yaml:2:9: policy "maybe" is not known; there are fail, fallback, warn`,
-		`p.yaml:5:5: backend 1 has no key "threads"; there are kind, name, options`,
+		`p.yaml:5:5: backend 1 has no key "threads"; there are deadline, kind, name, options, trusted`,
 	)
 	if got := errs.Lines() + "\n"; got != want {
 		t.Errorf("got:\n%swant:\n%s", got, want)

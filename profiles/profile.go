@@ -63,6 +63,12 @@ type Backend struct {
 	Kind string
 	// Options hold int, bool, string and float64 values.
 	Options map[string]any
+	// Trusted backends run in the program itself. Others that run a vendor's
+	// code run in a process of their own.
+	Trusted bool
+	// Deadline is how many seconds a call into that process may take until it
+	// counts as hung; 0 for the default.
+	Deadline float64
 	// Line in the file, from 1.
 	Line int
 	// at is where its parts stand in the file.

@@ -61,6 +61,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			profileCommand(),
 			doctorCommand(),
 			versionCommand(),
+			workerCommand(),
 		},
 	}
 	finish(app.Commands)

@@ -45,10 +45,11 @@ func plan(c *cli.Context) error {
 		return badInput(err)
 	}
 	defer closeAll()
-	backends, err := partition.OpenBackends(profile)
+	backends, err := partition.OpenBackends(profile, partition.Isolation{})
 	if err != nil {
 		return badInput(err)
 	}
+	defer func() { _ = partition.CloseBackends(backends) }() // nothing ran there
 	var plans []*partition.Plan
 	for _, m := range models {
 		p, err := partition.New(c.Context, m, 0, profile, backends)

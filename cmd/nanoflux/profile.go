@@ -124,7 +124,8 @@ func checkProfile(c *cli.Context) error {
 	p, err := loadProfile(name)
 	var backends map[string]delegate.Backend
 	if err == nil {
-		backends, err = partition.OpenBackends(p)
+		backends, err = partition.OpenBackends(p, partition.Isolation{})
+		defer func() { _ = partition.CloseBackends(backends) }() // nothing ran there
 	}
 	var mistakes profiles.Errors
 	if errors.As(err, &mistakes) && len(mistakes) > 1 {

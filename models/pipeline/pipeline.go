@@ -41,6 +41,8 @@ type Options struct {
 	Profile *profiles.Profile
 	// Backends are the profile's, by its names; nil opens them.
 	Backends map[string]delegate.Backend
+	// Isolation is for backends that are opened here.
+	Isolation partition.Isolation
 }
 
 // Pipeline makes pictures. It may be used from many goroutines; pictures are
@@ -51,6 +53,8 @@ type Pipeline struct {
 	stats    statistics
 	parts    []*part // text encoder, modulation, denoiser, decoder
 	profile  string
+	// backends are those that were opened for this pipeline alone.
+	backends map[string]delegate.Backend
 	// busy holds one token, which the caller at work takes out.
 	busy chan struct{}
 	// modulations of the last schedule, by timestep.
@@ -71,18 +75,26 @@ type source struct {
 
 func newPipeline(ctx context.Context, s source, o Options) (*Pipeline, error) {
 	var err error
+	var own map[string]delegate.Backend
 	if o.Profile == nil {
 		if o.Profile, err = profiles.Load("cpu-go"); err != nil {
 			return nil, err
 		}
 	}
 	if o.Backends == nil {
-		if o.Backends, err = partition.OpenBackends(o.Profile); err != nil {
+		if o.Backends, err = partition.OpenBackends(o.Profile, o.Isolation); err != nil {
 			return nil, err
 		}
+		own = o.Backends
 	}
-	p := &Pipeline{settings: s.settings, profile: o.Profile.Name, busy: make(chan struct{}, 1)}
+	p := &Pipeline{settings: s.settings, profile: o.Profile.Name, busy: make(chan struct{}, 1), backends: own}
 	p.busy <- struct{}{}
+	made := false
+	defer func() {
+		if !made {
+			_ = p.Close() // the first error is the one to report
+		}
+	}()
 	if p.geometry, err = newGeometry(s.models); err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", s.settings.name, ErrParts, err)
 	}
@@ -95,11 +107,11 @@ func newPipeline(ctx context.Context, s source, o Options) (*Pipeline, error) {
 	for _, name := range partNames {
 		part, err := newPart(ctx, name, s.models[name], o.Profile, o.Backends)
 		if err != nil {
-			p.Close()
 			return nil, fmt.Errorf("%s: %w", s.settings.name, err)
 		}
 		p.parts = append(p.parts, part)
 	}
+	made = true
 	return p, nil
 }
 
@@ -114,6 +126,8 @@ func (p *Pipeline) Close() error {
 		all = append(all, part.runner.Close())
 	}
 	p.parts = nil
+	all = append(all, partition.CloseBackends(p.backends))
+	p.backends = nil
 	return errors.Join(all...)
 }
 

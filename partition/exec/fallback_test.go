@@ -115,7 +115,7 @@ func planned(t *testing.T, m *graph.Model, profile string, wrap func(string, del
 	if err != nil {
 		t.Fatal(err)
 	}
-	backends, err := partition.OpenBackends(p)
+	backends, err := partition.OpenBackends(p, partition.Isolation{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,10 +96,11 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
 	}
 	start := time.Now()
-	backends, err := partition.OpenBackends(r.Profile)
+	backends, err := partition.OpenBackends(r.Profile, partition.Isolation{})
 	if err != nil {
 		return nil, err
 	}
+	defer partition.CloseBackends(backends)
 	plan, err := partition.New(ctx, m, 0, r.Profile, backends)
 	if err != nil {
 		return nil, err
