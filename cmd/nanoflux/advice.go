@@ -66,7 +66,6 @@ var remedies = []struct {
 	{delegate.ErrLost, "try --profile cpu-go, or see nanoflux doctor for what works here"},
 	{delegate.ErrInput, "see nanoflux inspect for what the model takes"},
 	{syscall.ENOSPC, "free some space or write elsewhere"},
-	{syscall.EISDIR, "give a file"},
 	{fs.ErrNotExist, "check the path"},
 	{fs.ErrPermission, "change the permissions or copy it elsewhere"},
 }

@@ -109,6 +109,8 @@ func TestBadInputIsOneLineAndACode(t *testing.T) {
 		"a reference that is none":   {"run|" + good + "|--compare|gpu", 2, "--compare gpu: takes tflite or fallback"},
 		"two formats at once":        {"plan|" + good + "|--json|--yaml", 2, "exclude each other"},
 		"an input that is not there": {"run|" + good + "|--input|z=zeros", 2, `has no input "z"; it has "x"`},
+		"an input without a value":   {"run|" + good + "|--input|x=", 2, "takes zeros, seed:N or a .npy file"},
+		"an input of nothing":        {"run|" + good + "|--input|", 2, "takes zeros, seed:N or a .npy file"},
 		"an input source unknown":    {"run|" + good + "|--input|x=ones", 2, "takes zeros, seed:N or a .npy file"},
 		"a value for a switch":       {"doctor|--json=maybe", 2, "maybe"},
 
@@ -142,7 +144,7 @@ func TestBadInputIsOneLineAndACode(t *testing.T) {
 		"a truncated bundle":         {"generate|a cat|-o|" + picture + "|--bundle|" + file(t, "cut.zip", pocketZip(t)[:1<<20]), 3, "cut.zip … the zip is cut short or damaged … ; fetch it again"},
 
 		"a profile that is a folder":     {"profile|check|" + folder, 3, "is not a file; give a .yaml file or the name of a profile"},
-		"an input that is a folder":      {"run|" + good + "|--input|x=" + arrayFolder, 3, "folder.npy … ; give a file"},
+		"an input that is a folder":      {"run|" + good + "|--input|x=" + arrayFolder, 3, "folder.npy … ; give a .npy file"},
 		"an input that holds texts":      {"run|" + texts, 3, "STRING; choose a model whose inputs are numbers"},
 		"a bundle without a part":        {"generate|a cat|-o|" + picture + "|--bundle|" + partless, 3, "denoiser.tflite … ; put it there or fetch the bundle again"},
 		"a bundle without a part, shown": {"bundle|show|" + partless, 3, "denoiser.tflite … ; put it there or fetch the bundle again"},

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -92,7 +91,7 @@ func exitCode(err error) int {
 		errors.Is(err, bundle.ErrFormat), errors.Is(err, bundle.ErrHash), errors.Is(err, text.ErrTokenizer),
 		errors.Is(err, pipeline.ErrParts),
 		errors.Is(err, delegate.ErrInput),
-		errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EISDIR):
+		errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
 		return exitInput
 	}
 	return exitFailure

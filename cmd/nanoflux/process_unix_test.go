@@ -92,3 +92,21 @@ func TestTheProgram(t *testing.T) {
 		}
 	})
 }
+
+// Opening a pipe waits for a writer, which may never come.
+func TestAPipeIsRefusedAndNotWaitedFor(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe.npy")
+	if err := syscall.Mkfifo(pipe, 0o644); err != nil {
+		t.Skip("no pipes here:", err)
+	}
+	good := file(t, "good.tflite", model(t))
+	for _, args := range [][]string{
+		{"inspect", pipe}, {"plan", pipe}, {"run", pipe}, {"run", good, "--input", "x=" + pipe},
+		{"bundle", "show", pipe}, {"profile", "check", pipe}, {"plan", good, "--profile", pipe},
+	} {
+		code, _, stderr := call(t, args...)
+		if code != 3 || !strings.Contains(stderr, "pipe.npy") || advice(strings.TrimSpace(stderr)) == "" {
+			t.Errorf("%v: code %d, %q", args, code, stderr)
+		}
+	}
+}

@@ -51,6 +51,8 @@ func Arrays(inputs []Input, specs []string) ([]graph.Array, error) {
 		switch {
 		case err != nil:
 			return nil, err
+		case source == "":
+			return nil, fmt.Errorf("%w %q: no value; takes zeros, seed:N or a .npy file", ErrSpec, spec)
 		case i < 0 && rest != "":
 			return nil, fmt.Errorf("%w %s: there is already one without a name, %s", ErrSpec, spec, rest)
 		case i < 0:
@@ -122,7 +124,7 @@ func array(t *graph.Tensor, source string, index uint64) (graph.Array, error) {
 	if !strings.HasSuffix(source, ".npy") {
 		return graph.Array{}, fmt.Errorf("%w %s: takes zeros, seed:N or a .npy file", ErrSpec, source)
 	}
-	data, err := os.ReadFile(source)
+	data, err := readFile(source)
 	if err != nil {
 		return graph.Array{}, err
 	}
@@ -137,6 +139,18 @@ func array(t *graph.Tensor, source string, index uint64) (graph.Array, error) {
 		return graph.Array{}, fmt.Errorf("%s: %w: it has shape %v, the model takes %s", source, ErrFile, a.Shape, ShapeText(t))
 	}
 	return a, nil
+}
+
+// readFile looks before it opens: opening a pipe would wait for a writer.
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: %w: it is not a regular file; give a .npy file", path, ErrFile)
+	}
+	return os.ReadFile(path)
 }
 
 // blank is zeros of the size that the model was written with.

@@ -45,6 +45,20 @@ func replace(path string, write func(io.Writer) error) error {
 	}
 	if err != nil {
 		os.Remove(f.Name())
+		err = named(err, f.Name(), path)
+	}
+	return err
+}
+
+// named puts the name that the caller knows in place of the temporary one.
+func named(err error, temporary, path string) error {
+	var of *fs.PathError
+	if errors.As(err, &of) && of.Path == temporary {
+		return &fs.PathError{Op: of.Op, Path: path, Err: of.Err}
+	}
+	var link *os.LinkError
+	if errors.As(err, &link) && link.Old == temporary {
+		return &fs.PathError{Op: "write", Path: path, Err: link.Err}
 	}
 	return err
 }

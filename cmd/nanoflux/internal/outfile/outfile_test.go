@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -75,6 +76,17 @@ func TestAFailedWriteLeavesTheOldFile(t *testing.T) {
 	}
 	if contents(t, path) != "old" || names(t, dir) != "a.png" {
 		t.Errorf("%s is left, holding %.20q", names(t, dir), contents(t, path))
+	}
+}
+
+func TestAFailedWriteNamesTheFileThatWasAskedFor(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.png")
+	err := Write(path, func(io.Writer) error { // as the system says it of a full disk
+		return &fs.PathError{Op: "write", Path: filepath.Join(dir, names(t, dir)), Err: syscall.ENOSPC}
+	})
+	if err == nil || !strings.HasPrefix(err.Error(), "write "+path+": ") || !strings.HasSuffix(err.Error(), "; free some space or write elsewhere") {
+		t.Errorf("error %v", err)
 	}
 }
 
