@@ -63,7 +63,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 					"library": {Position{10, 42}, Position{10, 51}}, "share": {Position{10, 59}, Position{10, 66}},
 				}},
 			},
-			{Name: "fallback", Kind: "fallback", Line: 11, Options: map[string]any{}, at: places{kind: Position{11, 11}}},
+			{Name: "fallback", Kind: "fallback", Line: 11, Trusted: true, Deadline: 2.5, Options: map[string]any{}, at: places{kind: Position{11, 11}}},
 		},
 		Rules: []Rule{
 			{
