@@ -119,8 +119,17 @@ func TestMeanAsFullyConnected(t *testing.T) {
 		{name: "a matrix", changed: 1, gone: gone, tolerance: 1e-5, build: func(b *graph.Builder) {
 			b.Output("y", b.Mean(b.Input("x", graph.Float32, 5, 30), []int{1}, true))
 		}},
+		{name: "the groups of a norm", changed: 1, has: []graph.OpCode{schema.BuiltinOperatorMEAN, schema.BuiltinOperatorFULLY_CONNECTED}, tolerance: 1e-5, build: func(b *graph.Builder) {
+			b.Output("y", b.Mean(b.Input("x", graph.Float32, 1, 20, 3, 8), []int{1, 3}, true))
+		}},
+		{name: "one dimension of size 1", changed: 1, tolerance: 1e-5, build: func(b *graph.Builder) {
+			b.Output("y", b.Mean(b.Input("x", graph.Float32, 1, 4, 1), []int{1, 2}, true))
+		}},
+		{name: "several that go stay", changed: 0, build: func(b *graph.Builder) {
+			b.Output("y", b.Mean(b.Input("x", graph.Float32, 1, 20, 3, 8), []int{1, 3}, false))
+		}},
 		{name: "other dimensions stay", changed: 0, build: func(b *graph.Builder) {
-			b.Output("y", b.Mean(b.Input("x", graph.Float32, 2, 5, 30), []int{1, 2}, true))
+			b.Output("y", b.Mean(b.Input("x", graph.Float32, 2, 5, 30), []int{0, 1}, true))
 		}},
 		{name: "a batch of any size stays", changed: 0, build: func(b *graph.Builder) {
 			b.Output("y", b.Mean(b.Input("x", graph.Float32, -1, 5, 30), []int{2}, true))

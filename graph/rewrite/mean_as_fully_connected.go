@@ -9,7 +9,8 @@ import (
 
 // meanAsFullyConnected writes the mean (or sum) over the last dimension as a
 // product with a column of 1/n (or 1), for delegates that reduce only over
-// height and width. The order of summation changes.
+// height and width. What else the operator reduces over follows in one of its
+// kind. The order of summation changes.
 var meanAsFullyConnected = pass("mean-as-fully-connected", "MEAN and SUM over the last dimension become FULLY_CONNECTED", func(d *draft, op *graph.Op) bool {
 	if op.Code != schema.BuiltinOperatorMEAN && op.Code != schema.BuiltinOperatorSUM {
 		return false
@@ -18,8 +19,12 @@ var meanAsFullyConnected = pass("mean-as-fully-connected", "MEAN and SUM over th
 	shape := d.shape(x)
 	axes, ok := d.ints(op.Inputs[1])
 	last := len(shape) - 1
-	if !d.fixed || !ok || last < 1 || len(axes) != 1 || axes[0] != last && axes[0] != -1 ||
-		d.tensor(x).Type != graph.Float32 || shape[last] == 0 {
+	if !d.fixed || !ok || last < 1 || d.tensor(x).Type != graph.Float32 || shape[last] == 0 {
+		return false
+	}
+	others := slices.DeleteFunc(axes, func(a int) bool { return a == last || a == -1 })
+	keep := options[schema.ReducerOptionsT](op).KeepDims
+	if len(others) == len(axes) || len(others) > 0 && !keep {
 		return false
 	}
 	weight := float32(1)
@@ -34,7 +39,10 @@ var meanAsFullyConnected = pass("mean-as-fully-connected", "MEAN and SUM over th
 	}
 	d.emit(schema.BuiltinOperatorFULLY_CONNECTED, &schema.FullyConnectedOptionsT{KeepNumDims: last > 1},
 		[]int{x, w, graph.NoTensor}, []int{product})
-	if product != y {
+	switch {
+	case len(others) > 0:
+		d.emit(op.Code, &schema.ReducerOptionsT{KeepDims: true}, []int{product, d.list(y, "axes", others)}, []int{y})
+	case product != y:
 		d.reshapeInto(product, y)
 	}
 	return true
