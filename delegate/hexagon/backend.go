@@ -27,6 +27,13 @@ func init() {
 	delegate.Register(k)
 }
 
+func fromMap(o map[string]any) Options {
+	return Options{
+		Library: o["library"].(string), SkelDir: o["skel_dir"].(string), PowerSave: o["power_save"].(int),
+		MaxPartitions: o["max_partitions"].(int), MinOperators: o["min_nodes"].(int), Threads: o["threads"].(int),
+	}
+}
+
 // The delegate's entry points: all of them or none.
 const (
 	symbolInit         = "TfLiteHexagonInit"

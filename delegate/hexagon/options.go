@@ -39,10 +39,3 @@ func kind() delegate.Kind {
 		Missing: "this build has no TensorFlow Lite; build with -tags tflite (make build-tflite)",
 	}
 }
-
-func fromMap(o map[string]any) Options {
-	return Options{
-		Library: o["library"].(string), SkelDir: o["skel_dir"].(string), PowerSave: o["power_save"].(int),
-		MaxPartitions: o["max_partitions"].(int), MinOperators: o["min_nodes"].(int), Threads: o["threads"].(int),
-	}
-}

@@ -3,6 +3,8 @@
 package qnn
 
 import (
+	"strconv"
+
 	"nanoflux/delegate"
 	"nanoflux/delegate/dl"
 	"nanoflux/delegate/external"
@@ -29,4 +31,21 @@ func open(o map[string]any) (delegate.Backend, error) {
 		Open:     func() (*dl.Library, error) { return dl.Open([]string{library}, external.Symbols()...) },
 		Make:     func(l *dl.Library) (tflite.Delegate, error) { return external.Create(l, settings(o)) },
 	}, nil
+}
+
+// settings are the options that differ from their defaults, and the backend
+// type, which the delegate wants to be told.
+func settings(o map[string]any) (list []external.Setting) {
+	for _, p := range plugin {
+		value := o[p.Name]
+		if value == p.Default && p.Name != "backend_type" {
+			continue
+		}
+		text, ok := value.(string)
+		if !ok {
+			text = strconv.Itoa(value.(int))
+		}
+		list = append(list, external.Setting{Key: p.Name, Value: text})
+	}
+	return list
 }

@@ -6,10 +6,8 @@ package qnn
 
 import (
 	"fmt"
-	"strconv"
 
 	"nanoflux/delegate"
-	"nanoflux/delegate/external"
 	"nanoflux/delegate/support"
 )
 
@@ -49,21 +47,4 @@ func table(o map[string]any) (delegate.Table, error) {
 		return nil, fmt.Errorf("option soc: %w", err)
 	}
 	return t, nil
-}
-
-// settings are the options that differ from their defaults, and the backend
-// type, which the delegate wants to be told.
-func settings(o map[string]any) (list []external.Setting) {
-	for _, p := range plugin {
-		value := o[p.Name]
-		if value == p.Default && p.Name != "backend_type" {
-			continue
-		}
-		text, ok := value.(string)
-		if !ok {
-			text = strconv.Itoa(value.(int))
-		}
-		list = append(list, external.Setting{Key: p.Name, Value: text})
-	}
-	return list
 }
