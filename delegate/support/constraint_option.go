@@ -202,7 +202,7 @@ func lastAxis(_ *parser, args []string) (predicate, error) {
 		if refusal != nil {
 			return refusal
 		}
-		if n := x.in[0].rank(); int(o.Axis) != -1 && int(o.Axis) != n-1 {
+		if n := x.input(0).rank(); int(o.Axis) != -1 && int(o.Axis) != n-1 {
 			return delegate.Refuse(delegate.ReasonOption, "axis %d; takes the last, %d", o.Axis, n-1)
 		}
 		return nil
@@ -216,9 +216,9 @@ func notLastAxis(_ *parser, args []string) (predicate, error) {
 		var axis, last int
 		switch o := x.op.Options.(type) {
 		case *schema.PackOptionsT:
-			axis, last = int(o.Axis), x.in[0].rank()
+			axis, last = int(o.Axis), x.input(0).rank()
 		case *schema.UnpackOptionsT:
-			axis, last = int(o.Axis), x.in[0].rank()-1
+			axis, last = int(o.Axis), x.input(0).rank()-1
 		default:
 			return noOptions(x)
 		}
@@ -261,7 +261,7 @@ func oneMultiplier(_ *parser, args []string) (predicate, error) {
 			return refusal
 		}
 		dilated := o.DilationHFactor != 1 || o.DilationWFactor != 1
-		if o.DepthMultiplier == 1 || !dilated && x.in[0].rank() == 4 && x.in[0].dim(3) == 1 {
+		if o.DepthMultiplier == 1 || !dilated && x.input(0).rank() == 4 && x.input(0).dim(3) == 1 {
 			return nil
 		}
 		return delegate.Refuse(delegate.ReasonOption, "depth_multiplier is %d; takes 1, or others for one channel without dilation", o.DepthMultiplier)

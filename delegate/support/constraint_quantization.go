@@ -26,7 +26,7 @@ func notHybrid(_ *parser, args []string) (predicate, error) {
 		return nil, err
 	}
 	return each(args[0], func(x *operation, o *operand) *delegate.Refusal {
-		if x.in[0].absent() || x.in[0].tensor.Type != graph.Float32 || !integer8(o.tensor.Type) {
+		if x.input(0).absent() || x.input(0).tensor.Type != graph.Float32 || !integer8(o.tensor.Type) {
 			return nil
 		}
 		return delegate.Refuse(delegate.ReasonHybrid, "FLOAT32 activations with %v weights; takes both in one type", o.tensor.Type)
@@ -145,12 +145,9 @@ func quantization(_ *parser, args []string) (predicate, error) {
 // restricted-scales: input scale × weight scale < output scale.
 func restrictedScales(_ *parser, args []string) (predicate, error) {
 	return func(x *operation) *delegate.Refusal {
-		if len(x.in) < 2 || len(x.out) == 0 {
-			return nil
-		}
-		in, _ := x.in[0].quantized()
-		weights, _ := x.in[1].quantized()
-		out, _ := x.out[0].quantized()
+		in, _ := x.input(0).quantized()
+		weights, _ := x.input(1).quantized()
+		out, _ := x.output().quantized()
 		if in*weights < out {
 			return nil
 		}
@@ -174,10 +171,7 @@ func scaleRatio(_ *parser, args []string) (predicate, error) {
 	}
 	high, err := strconv.Atoi(args[2])
 	return func(x *operation) *delegate.Refusal {
-		if len(x.out) == 0 {
-			return nil
-		}
-		out, _ := x.out[0].quantized()
+		out, _ := x.output().quantized()
 		ratio := 1 / float64(out)
 		for _, o := range r.of(x) {
 			s, _ := o.quantized()

@@ -79,10 +79,10 @@ func sameShape(_ *parser, args []string) (predicate, error) {
 // square-output: the output [batch, height, width, channels] is as high as wide.
 func squareOutput(_ *parser, args []string) (predicate, error) {
 	return func(x *operation) *delegate.Refusal {
-		if len(x.out) == 0 || x.out[0].dim(1) == x.out[0].dim(2) {
+		if x.output().dim(1) == x.output().dim(2) {
 			return nil
 		}
-		return delegate.Refuse(delegate.ReasonShape, "the output is %d high and %d wide; they must be the same", x.out[0].dim(1), x.out[0].dim(2))
+		return delegate.Refuse(delegate.ReasonShape, "the output is %d high and %d wide; they must be the same", x.output().dim(1), x.output().dim(2))
 	}, words(args, 0)
 }
 
@@ -95,10 +95,7 @@ func noGroups(p *parser, args []string) (predicate, error) {
 		inputDim = 4
 	}
 	return func(x *operation) *delegate.Refusal {
-		if len(x.in) < 2 {
-			return nil
-		}
-		if have, seen := x.in[0].dim(inputDim), x.in[1].dim(filterDim); have != seen {
+		if have, seen := x.input(0).dim(inputDim), x.input(1).dim(filterDim); have != seen {
 			return delegate.Refuse(delegate.ReasonShape, "%d channels and filters of %d: a grouped convolution; takes one group", have, seen)
 		}
 		return nil
@@ -121,10 +118,10 @@ func singleBatch(_ *parser, args []string) (predicate, error) {
 // no-batch-broadcast: both inputs have the same dimensions but the last two.
 func noBatchBroadcast(_ *parser, args []string) (predicate, error) {
 	return func(x *operation) *delegate.Refusal {
-		if len(x.in) < 2 || x.in[0].absent() || x.in[1].absent() {
+		if x.input(0).absent() || x.input(1).absent() {
 			return nil
 		}
-		a, b := x.in[0].tensor.Shape, x.in[1].tensor.Shape
+		a, b := x.input(0).tensor.Shape, x.input(1).tensor.Shape
 		if len(a) == len(b) && len(a) >= 2 && slices.Equal(a[:len(a)-2], b[:len(b)-2]) {
 			return nil
 		}
@@ -138,10 +135,10 @@ func noBatchBroadcast(_ *parser, args []string) (predicate, error) {
 // in one input; channels are equal or 1 in one.
 func coreMLBroadcast(_ *parser, args []string) (predicate, error) {
 	return func(x *operation) *delegate.Refusal {
-		if len(x.in) < 2 || x.in[0].absent() || x.in[1].absent() {
+		if x.input(0).absent() || x.input(1).absent() {
 			return nil
 		}
-		in := [2]*operand{&x.in[0], &x.in[1]}
+		in := [2]*operand{x.input(0), x.input(1)}
 		var s [2][4]int
 		for i, o := range in {
 			s[i] = [4]int{1, 1, 1, 1}

@@ -78,7 +78,7 @@ func axes(_ *parser, args []string) (predicate, error) {
 	return valuesOf(args[0], func(x *operation, _ *operand, values []int64) *delegate.Refusal {
 		for _, v := range values {
 			if v < 0 {
-				v += int64(x.in[0].rank())
+				v += int64(x.input(0).rank())
 			}
 			if !want.has(int(v)) {
 				return delegate.Refuse(delegate.ReasonOption, "axis %d; takes %v", v, want)

@@ -15,6 +15,22 @@ type operation struct {
 	*device
 }
 
+// input is input i, an absent one where the operator has no such input.
+func (x *operation) input(i int) *operand {
+	if i < len(x.in) {
+		return &x.in[i]
+	}
+	return &operand{number: i}
+}
+
+// output is the first output.
+func (x *operation) output() *operand {
+	if len(x.out) > 0 {
+		return &x.out[0]
+	}
+	return &operand{output: true}
+}
+
 // operand is an input or output of an operation.
 type operand struct {
 	output bool
@@ -39,7 +55,13 @@ func (o *operand) String() string {
 	return fmt.Sprintf("input %d", o.number)
 }
 
-func (o *operand) rank() int { return len(o.tensor.Shape) }
+// rank is the number of dimensions, 0 where the operand is left out.
+func (o *operand) rank() int {
+	if o.absent() {
+		return 0
+	}
+	return len(o.tensor.Shape)
+}
 
 // dim is the size of a dimension, 0 where the operand has no such dimension.
 func (o *operand) dim(d int) int {
@@ -49,8 +71,12 @@ func (o *operand) dim(d int) int {
 	return o.tensor.Shape[d]
 }
 
-// elements is the number of elements, 1 for a scalar.
+// elements is the number of elements, 1 for a scalar, 0 where the operand is left
+// out.
 func (o *operand) elements() int {
+	if o.absent() {
+		return 0
+	}
 	n := 1
 	for _, d := range o.tensor.Shape {
 		n *= d

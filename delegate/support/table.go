@@ -60,14 +60,14 @@ func (t *table) Name() string { return t.name }
 
 func (t *table) Check(m *graph.Model, sub, op int) *delegate.Refusal {
 	o := &m.Subgraphs[sub].Ops[op]
+	if o.Code == schema.BuiltinOperatorDEQUANTIZE && t.folded(m, sub, o) {
+		return nil
+	}
 	r, known := t.rows.byCode[o.Code]
 	if !known {
 		return delegate.Refuse(delegate.ReasonOp, "%s has no %s", t.title, o.Name())
 	}
 	x := look(m, sub, op, &t.device)
-	if o.Code == schema.BuiltinOperatorDEQUANTIZE && t.folded(m, sub, o) {
-		return nil
-	}
 	if t.level < r.level {
 		return delegate.Refuse(delegate.ReasonLevel, "%s needs %s; the device has %s", o.Name(), t.levelName(r.level), t.levelName(t.level))
 	}
