@@ -40,10 +40,10 @@ func open(t testing.TB, m *graph.Model, o Options) delegate.Executable {
 	return e
 }
 
-// go-tflite's own error reporter ends the program at the first message.
-func TestErrorsBringTensorFlowLitesMessages(t *testing.T) {
-	// A RESHAPE whose target does not fit: found by Prepare, not by our reader.
-	m := &graph.Model{
+// badReshape is a RESHAPE whose target does not fit: TensorFlow Lite's Prepare
+// finds it, our reader does not.
+func badReshape() *graph.Model {
+	return &graph.Model{
 		Name:    "bad.tflite",
 		Buffers: []graph.Buffer{nil, graph.Bytes([]int32{5})},
 		Subgraphs: []graph.Subgraph{{
@@ -56,6 +56,11 @@ func TestErrorsBringTensorFlowLitesMessages(t *testing.T) {
 			Ops: []graph.Op{{Code: schema.BuiltinOperatorRESHAPE, Version: 1, Inputs: []int{0, 1}, Outputs: []int{2}, Options: &schema.ReshapeOptionsT{NewShape: []int32{5}}}},
 		}},
 	}
+}
+
+// go-tflite's own error reporter ends the program at the first message.
+func TestErrorsBringTensorFlowLitesMessages(t *testing.T) {
+	m := badReshape()
 	_, err := New(Options{Threads: 1}).Compile(t.Context(), m)
 	if err == nil {
 		t.Fatal("was compiled")
