@@ -89,9 +89,9 @@ func (d *draft) reshaped(x int, shape ...int) int {
 	if slices.Equal(d.shape(x), shape) {
 		return x
 	}
-	if a, ok := d.constant(x); ok && d.tensor(x).Quantization == nil {
+	if a, ok := d.constant(x); ok && perTensor(d.tensor(x)) {
 		a.Shape = slices.Clone(shape)
-		return d.newConstant(x, "reshaped", a, nil)
+		return d.newConstant(x, "reshaped", a, d.tensor(x).Quantization)
 	}
 	y := d.shaped(x, "reshaped", shape)
 	d.reshapeInto(x, y)
@@ -111,9 +111,9 @@ func (d *draft) reshapeInto(x, y int) {
 // transposed gives x with dimension i of the result being dimension perm[i] of
 // x. A constant is laid out anew.
 func (d *draft) transposed(x int, perm []int) int {
-	if a, ok := d.constant(x); ok && d.tensor(x).Quantization == nil {
+	if a, ok := d.constant(x); ok && perTensor(d.tensor(x)) {
 		if moved, ok := transpose(a, perm); ok {
-			return d.newConstant(x, "transposed", moved, nil)
+			return d.newConstant(x, "transposed", moved, d.tensor(x).Quantization)
 		}
 	}
 	y := d.shaped(x, "transposed", permuted(d.shape(x), perm))

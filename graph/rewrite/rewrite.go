@@ -52,6 +52,7 @@ func Passes() []Pass {
 		quantizeBorders,
 		approximateGelu,
 		expandGelu,
+		expandQuantizedGelu,
 		expandLogistic,
 		squaredDifferenceAsMul,
 		squareAsMul,

@@ -15,9 +15,13 @@ import (
 //
 // becomes SPLIT of x [heads·m, k] and of y [heads·n, k], one FULLY_CONNECTED a
 // head, and CONCATENATION. An operand that lies the other way is transposed
-// first. Float only; the order of summation may change.
+// first. Float32, where the order of summation may change, and 8 bits with one
+// scale a tensor, which are within one step.
 var splitAttentionHeads = pass("split-attention-heads", "BATCH_MATMUL becomes one FULLY_CONNECTED a head", func(d *draft, op *graph.Op) bool {
-	if op.Code != schema.BuiltinOperatorBATCH_MATMUL || !d.fixed || len(op.Inputs) != 2 || !d.all(op, graph.Float32) {
+	if op.Code != schema.BuiltinOperatorBATCH_MATMUL || !d.fixed || len(op.Inputs) != 2 {
+		return false
+	}
+	if !d.all(op, graph.Float32) && !(d.all(op, graph.Int8) && d.oneScale(op.Inputs[0]) && d.oneScale(op.Inputs[1]) && d.oneScale(op.Outputs[0])) {
 		return false
 	}
 	o := options[schema.BatchMatMulOptionsT](op)
@@ -86,14 +90,14 @@ func (d *draft) rowParts(x, n int) []int {
 	}
 	rows, columns := d.shape(x)[0]/n, d.shape(x)[1]
 	parts := make([]int, n)
-	if a, ok := d.constant(x); ok && a.Type == graph.Float32 {
-		size := 4 * rows * columns
+	if a, ok := d.constant(x); ok {
+		size := len(a.Data) / n
 		for i := range parts {
 			data := a.Data[i*size : (i+1)*size : (i+1)*size]
 			if size%bufferAlignment != 0 {
 				data = append(graph.AlignedBytes(size)[:0], data...)
 			}
-			parts[i] = d.newConstant(x, "part", graph.Array{Type: a.Type, Shape: []int{rows, columns}, Data: data}, nil)
+			parts[i] = d.newConstant(x, "part", graph.Array{Type: a.Type, Shape: []int{rows, columns}, Data: data}, d.tensor(x).Quantization)
 		}
 		return parts
 	}
