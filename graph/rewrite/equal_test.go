@@ -96,7 +96,7 @@ func applied(t *testing.T, p Pass, m *graph.Model) (*graph.Model, int) {
 		t.Errorf("a second application to the same model gives another one (%v)", err)
 	}
 	if _, more, err := p.Apply(out); err != nil || more != 0 {
-		t.Errorf("applied to its own result it changes %d places more (%v)", more, err)
+		t.Errorf("%s, applied to its own result, changes %d places more (%v)", p.Name, more, err)
 	}
 	sameInterface(t, m, out)
 	return out, changed

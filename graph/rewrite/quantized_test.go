@@ -45,7 +45,7 @@ func TestExpandQuantizedGelu(t *testing.T) {
 				got := graph.View[int8](ran(t, out, []graph.Array{x})[0].Data)
 				for i, v := range graph.View[int8](x.Data) {
 					want := math.Round(gelu(real(v), approximate)/float64(step)) + float64(zero)
-					if off := math.Abs(float64(got[i])-want); off > 1 && off*float64(step) > 0.01 {
+					if off := math.Abs(float64(got[i]) - want); off > 1 && off*float64(step) > 0.01 {
 						t.Errorf("gelu(%v) is code %d, want %v", real(v), got[i], want)
 					}
 				}

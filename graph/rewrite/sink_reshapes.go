@@ -14,7 +14,30 @@ import (
 // A RESHAPE that only adds or takes leading dimensions of size 1 also sinks
 // behind operators with another operand (broadcasting adds such dimensions
 // anyway) and behind those that work along the last dimension.
-var sinkReshapes = pass("sink-reshapes", "RESHAPE moves behind element by element operators", func(d *draft, op *graph.Op) bool {
+var sinkReshapes = Pass{
+	Name:    "sink-reshapes",
+	Summary: "RESHAPE moves behind element by element operators",
+	Apply: func(m *graph.Model) (*graph.Model, int, error) {
+		// Merging changes who uses a RESHAPE, so that another one may sink. It
+		// only ever moves on; two rounds are nearly always enough.
+		const mostRounds = 50
+		next, total := m, 0
+		for range mostRounds {
+			var changed int
+			var err error
+			if next, changed, err = rewritten(next, sinkReshape); err != nil {
+				return nil, 0, err
+			}
+			if changed == 0 {
+				break
+			}
+			total += changed
+		}
+		return next, total, nil
+	},
+}
+
+func sinkReshape(d *draft, op *graph.Op) bool {
 	if mergeReshape(d, op) {
 		return true
 	}
@@ -48,7 +71,7 @@ var sinkReshapes = pass("sink-reshapes", "RESHAPE moves behind element by elemen
 		return true
 	}
 	return false
-})
+}
 
 // alone are operators of one operand that work element by element.
 var alone = setOf(schema.BuiltinOperatorRELU, schema.BuiltinOperatorRELU6, schema.BuiltinOperatorRELU_N1_TO_1,
