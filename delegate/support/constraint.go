@@ -75,6 +75,7 @@ func init() {
 		"fits-int32":     fitsInt32,
 		"axes":           axes,
 		"no-padding":     noPadding,
+		"pooling-axes":   poolingAxes,
 		// constraint_option.go
 		"activation":     activation,
 		"option":         option,

@@ -33,6 +33,7 @@ func init() {
 	list(schema.DepthwiseConv2DOptionsT{}, schema.BuiltinOperatorDEPTHWISE_CONV_2D)
 	list(schema.TransposeConvOptionsT{}, schema.BuiltinOperatorTRANSPOSE_CONV)
 	list(schema.FullyConnectedOptionsT{}, schema.BuiltinOperatorFULLY_CONNECTED)
+	list(schema.BatchMatMulOptionsT{}, schema.BuiltinOperatorBATCH_MATMUL)
 	list(schema.SoftmaxOptionsT{}, schema.BuiltinOperatorSOFTMAX)
 	list(schema.ReducerOptionsT{}, schema.BuiltinOperatorMEAN)
 	list(schema.ResizeBilinearOptionsT{}, schema.BuiltinOperatorRESIZE_BILINEAR)

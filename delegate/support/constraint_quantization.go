@@ -47,8 +47,7 @@ func perTensor(_ *parser, args []string) (predicate, error) {
 }
 
 // channels-along OPERANDS DIMENSION: where there is a scale for each channel,
-// channels are this dimension, and their zero points 0. A negative dimension
-// counts from the back.
+// channels are this dimension, and their zero points 0.
 func channelsAlong(_ *parser, args []string) (predicate, error) {
 	if err := words(args, 2); err != nil {
 		return nil, err
@@ -58,14 +57,10 @@ func channelsAlong(_ *parser, args []string) (predicate, error) {
 		return nil, err
 	}
 	return each(args[0], func(_ *operation, o *operand) *delegate.Refusal {
-		want := d
-		if want < 0 {
-			want += o.rank()
-		}
 		switch q := o.tensor.Quantization; {
 		case o.scales() <= 1:
-		case q.Dimension != want:
-			return delegate.Refuse(delegate.ReasonQuantization, "the scales of %v run along dimension %d; takes %d", o, q.Dimension, want)
+		case q.Dimension != d:
+			return delegate.Refuse(delegate.ReasonQuantization, "the scales of %v run along dimension %d; takes %d", o, q.Dimension, d)
 		case slices.ContainsFunc(q.ZeroPoint, func(z int64) bool { return z != 0 }):
 			return delegate.Refuse(delegate.ReasonQuantization, "%v has zero points other than 0; takes 0", o)
 		}

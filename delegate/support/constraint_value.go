@@ -107,3 +107,27 @@ func noPadding(_ *parser, args []string) (predicate, error) {
 		return nil
 	})
 }
+
+// pooling-axes OPERAND: a reduction of [batch, height, width, channels] that is
+// pooling: over width, or over height and width.
+func poolingAxes(_ *parser, args []string) (predicate, error) {
+	if err := words(args, 1); err != nil {
+		return nil, err
+	}
+	return valuesOf(args[0], func(_ *operation, _ *operand, values []int64) *delegate.Refusal {
+		var over [4]bool
+		for _, v := range values {
+			if v < 0 {
+				v += 4
+			}
+			if v < 0 || v > 3 {
+				return delegate.Refuse(delegate.ReasonOption, "axis %d of four", v)
+			}
+			over[v] = true
+		}
+		if over[2] && !over[0] && !over[3] {
+			return nil
+		}
+		return delegate.Refuse(delegate.ReasonOption, "the axes are %v; takes 2, or 1 and 2", values)
+	})
+}

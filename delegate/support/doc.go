@@ -12,9 +12,10 @@
 //
 // The delegates' own checks, as they stand in LiteRT at commit f6745779 (August
 // 2026): NNAPI's Validate, Core ML's IsNodeSupportedByDelegate and the builders'
-// checks that it calls, Hexagon's IsNodeSupportedByHexagon, XNNPACK's Visit…Node
-// functions, and the operator list of Qualcomm's LiteRT compiler plugin with its
-// list of chips. Where a check is silent a table is silent too, except that all
+// checks that it calls, Hexagon's IsNodeSupportedByHexagon, and the operator list
+// of Qualcomm's LiteRT compiler plugin with its list of chips. XNNPACK's table
+// began with its Visit…Node functions and was then corrected by the answers of
+// the library that we link. Where a check is silent a table is silent too, except that all
 // tables refuse sparse and blockwise quantized tensors, and, unless a row says
 // otherwise, shapes that are only known at run time.
 //
@@ -30,8 +31,9 @@
 //	                a named accelerator whole or not at all. DEQUANTIZE of an
 //	                INT8 constant is an operator like any other, its output a
 //	                tensor that is computed.
-//	XNNPACK         unpacks FLOAT16 and affine INT8 constants when it is made;
-//	                the consumer sees a FLOAT32 constant.
+//	XNNPACK         unpacks FLOAT16 and affine INT8 constants when it is made, if
+//	                it takes all their users; the consumer sees a FLOAT32
+//	                constant.
 //	Hexagon, QNN    do not look through; the output is a tensor that is computed.
 //
 // So FULLY_CONNECTED with INT8 weights behind DEQUANTIZE goes to Core ML only

@@ -220,7 +220,7 @@ var reasonOf = map[string]delegate.Reason{
 	"square-output": delegate.ReasonShape, "no-groups": delegate.ReasonShape, "single-batch": delegate.ReasonShape,
 	"no-batch-broadcast": delegate.ReasonShape, "coreml-broadcast": delegate.ReasonShape,
 	"values": delegate.ReasonOption, "nonzero-values": delegate.ReasonOption, "fits-int32": delegate.ReasonOption, "axes": delegate.ReasonOption,
-	"no-padding": delegate.ReasonOption, "option": delegate.ReasonOption, "filter-area": delegate.ReasonOption, "not-last-axis": delegate.ReasonOption,
+	"no-padding": delegate.ReasonOption, "pooling-axes": delegate.ReasonOption, "option": delegate.ReasonOption, "filter-area": delegate.ReasonOption, "not-last-axis": delegate.ReasonOption,
 	"last-axis": delegate.ReasonOption, "squeeze-dims": delegate.ReasonOption, "one-multiplier": delegate.ReasonOption, "normal-alpha": delegate.ReasonOption,
 	"activation": delegate.ReasonActivation, "name": delegate.ReasonOp, "never": delegate.ReasonOp,
 	"max-version": delegate.ReasonVersion, "coreml-version": delegate.ReasonLevel, "not-hybrid": delegate.ReasonHybrid,

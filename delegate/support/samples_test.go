@@ -111,6 +111,16 @@ func sampleOptions(code graph.OpCode) any {
 		return &schema.FullyConnectedOptionsT{}
 	case schema.BuiltinOperatorSOFTMAX:
 		return &schema.SoftmaxOptionsT{Beta: 1}
+	case schema.BuiltinOperatorSPLIT:
+		return &schema.SplitOptionsT{NumSplits: 2}
+	case schema.BuiltinOperatorSPLIT_V:
+		return &schema.SplitVOptionsT{NumSplits: 2}
+	case schema.BuiltinOperatorBATCH_MATMUL:
+		return &schema.BatchMatMulOptionsT{}
+	case schema.BuiltinOperatorGELU:
+		return &schema.GeluOptionsT{}
+	case schema.BuiltinOperatorSUM, schema.BuiltinOperatorREDUCE_MAX, schema.BuiltinOperatorREDUCE_MIN:
+		return &schema.ReducerOptionsT{KeepDims: true}
 	case schema.BuiltinOperatorMEAN:
 		return &schema.ReducerOptionsT{KeepDims: true}
 	case schema.BuiltinOperatorRESIZE_BILINEAR:

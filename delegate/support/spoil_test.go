@@ -53,16 +53,13 @@ func (w *written) retype(m *graph.Model, ids []int, to graph.TensorType) {
 	for _, id := range ids {
 		setType(m, id, to)
 	}
-	data := o.Inputs[0]
-	if w.code == schema.BuiltinOperatorTRANSPOSE_CONV {
-		data = o.Inputs[2]
-	}
-	if len(ids) == 0 || ids[0] != data || to == graph.Float32 {
+	if len(ids) == 0 || ids[0] != dataInput(o) || to == graph.Float32 {
 		return
 	}
 	if w.code == schema.BuiltinOperatorQUANTIZE && w.typesOf("out", 0).index(to) >= 0 {
 		setType(m, o.Outputs[0], to)
 	}
+	defer setFixedRange(m, to)
 	for i, list := range [][]int{o.Inputs, o.Outputs} {
 		for n, id := range list {
 			if id == graph.NoTensor || slices.Contains(ids, id) || m.Subgraphs[0].Tensors[id].Type != graph.Float32 {
@@ -74,10 +71,41 @@ func (w *written) retype(m *graph.Model, ids []int, to graph.TensorType) {
 			case set == nil, set.index(to) >= 0:
 				setType(m, id, to)
 			case set.index(graph.Int32) >= 0:
-				setType(m, id, graph.Int32)
+				setType(m, id, graph.Int32) // a bias: its scale is the inputs' product
+				m.Subgraphs[0].Tensors[id].Quantization = &graph.Quantization{Scale: []float32{1. / 256}, ZeroPoint: []int64{0}}
 			}
 		}
 	}
+}
+
+// setFixedRange gives outputs in [0, 1] or [-1, 1] the quantization that they
+// always have.
+func setFixedRange(m *graph.Model, t graph.TensorType) {
+	o := &m.Subgraphs[0].Ops[0]
+	q := &graph.Quantization{}
+	switch o.Code {
+	case schema.BuiltinOperatorLOGISTIC:
+		q.Scale, q.ZeroPoint = []float32{1. / 256}, []int64{-128}
+	case schema.BuiltinOperatorTANH:
+		q.Scale, q.ZeroPoint = []float32{1. / 128}, []int64{0}
+	default:
+		return
+	}
+	if t == graph.Uint8 {
+		q.ZeroPoint[0] += 128
+	}
+	m.Subgraphs[0].Tensors[o.Outputs[0]].Quantization = q
+}
+
+// dataInput is the tensor that is computed with.
+func dataInput(o *graph.Op) int {
+	switch o.Code {
+	case schema.BuiltinOperatorTRANSPOSE_CONV:
+		return o.Inputs[2]
+	case schema.BuiltinOperatorSPLIT:
+		return o.Inputs[1]
+	}
+	return o.Inputs[0]
 }
 
 // typesOf is what the row's unconditional types allow an operand, nil for all.
@@ -210,6 +238,8 @@ func (w *written) spoil(t *testing.T, tab *table, m *graph.Model, name string, a
 		setConstant(m, ids[0], slices.Repeat([]int64{1 << 40}, elementsOf(g.Tensors[ids[0]].Shape)))
 	case "axes":
 		setConstant(m, ids[0], []int64{int64(outside(args[1])), -1})
+	case "pooling-axes":
+		setConstant(m, ids[0], []int64{1, 3})
 	case "no-padding":
 		setConstant(m, ids[0], []int64{0, 0, 1, 1, 1, 1, 0, 1})
 	case "positive-scale":
