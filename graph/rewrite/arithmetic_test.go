@@ -125,6 +125,9 @@ func TestMeanAsFullyConnected(t *testing.T) {
 		{name: "one dimension of size 1", changed: 1, tolerance: 1e-5, build: func(b *graph.Builder) {
 			b.Output("y", b.Mean(b.Input("x", graph.Float32, 1, 4, 1), []int{1, 2}, true))
 		}},
+		{name: "with another dimension of size 1", changed: 1, tolerance: 1e-5, build: func(b *graph.Builder) {
+			b.Output("y", b.Sum(b.Input("x", graph.Float32, 1, 4, 8), []int{0, 2}, true))
+		}},
 		{name: "several that go stay", changed: 0, build: func(b *graph.Builder) {
 			b.Output("y", b.Mean(b.Input("x", graph.Float32, 1, 20, 3, 8), []int{1, 3}, false))
 		}},

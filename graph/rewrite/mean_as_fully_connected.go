@@ -34,7 +34,7 @@ var meanAsFullyConnected = pass("mean-as-fully-connected", "MEAN and SUM over th
 	w := d.shared(y, "weights", graph.Array{Type: graph.Float32, Shape: []int{1, shape[last]}, Data: graph.Bytes(repeated(weight, shape[last]))})
 	column := append(slices.Clone(shape[:last]), 1)
 	product := y
-	if !slices.Equal(d.shape(y), column) {
+	if len(others) > 0 || !slices.Equal(d.shape(y), column) {
 		product = d.shaped(y, "column", column)
 	}
 	d.emit(schema.BuiltinOperatorFULLY_CONNECTED, &schema.FullyConnectedOptionsT{KeepNumDims: last > 1},
