@@ -3,6 +3,7 @@ package support
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"nanoflux/graph"
 	"nanoflux/graph/schema"
@@ -159,7 +160,7 @@ func (o *operand) resolve(m *graph.Model, sub, op, t int) {
 	}
 	for i := op - 1; i >= 0; i-- { // a producer is mostly near
 		p := &g.Ops[i]
-		if len(p.Outputs) != 1 || p.Outputs[0] != t {
+		if !slices.Contains(p.Outputs, t) {
 			continue
 		}
 		if p.Code == schema.BuiltinOperatorDEQUANTIZE && len(p.Inputs) == 1 && m.IsConstant(sub, p.Inputs[0]) {
