@@ -15,7 +15,7 @@ var fillBias = pass("fill-bias", "FULLY_CONNECTED and CONV_2D get a bias of zero
 		return false
 	}
 	x, w := op.Inputs[0], op.Inputs[1]
-	if len(d.shape(w)) == 0 || d.shape(w)[0] == 0 || !d.sameArithmetic(x, w, graph.NoTensor, op.Outputs[0]) {
+	if len(d.shape(w)) == 0 || d.shape(w)[0] == 0 || d.shape(w)[0] > mostAdded || !d.sameArithmetic(x, w, graph.NoTensor, op.Outputs[0]) {
 		return false
 	}
 	bias := d.zeroBias(linear{x: x, w: w, y: op.Outputs[0], out: d.shape(w)[0]})

@@ -10,7 +10,7 @@ import (
 // keep_num_dims. It moves no bytes.
 var flattenFullyConnected = pass("flatten-fully-connected", "FULLY_CONNECTED works on [tokens, channels] only", func(d *draft, op *graph.Op) bool {
 	o := options[schema.FullyConnectedOptionsT](op)
-	if op.Code != schema.BuiltinOperatorFULLY_CONNECTED || !d.fixed || !o.KeepNumDims || len(op.Inputs) < 2 {
+	if op.Code != schema.BuiltinOperatorFULLY_CONNECTED || !d.fixed || !o.KeepNumDims || len(op.Inputs) < 2 || len(op.Outputs) != 1 {
 		return false
 	}
 	x, y, w := op.Inputs[0], op.Outputs[0], d.shape(op.Inputs[1])

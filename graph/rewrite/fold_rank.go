@@ -43,6 +43,9 @@ var reductions = setOf(schema.BuiltinOperatorMEAN, schema.BuiltinOperatorSUM, sc
 // can be reshaped.
 func (d *draft) deep(op *graph.Op) bool {
 	deep := false
+	if len(d.shape(op.Inputs[0])) == 0 && op.Code != schema.BuiltinOperatorSPLIT {
+		return false
+	}
 	for _, t := range slices.Concat(op.Inputs, op.Outputs) {
 		if t == graph.NoTensor {
 			continue
@@ -139,8 +142,13 @@ func (d *draft) foldAxis(op *graph.Op) bool {
 		o.Axis = 1
 		settings = &o
 	}
-	axis, ok := counted(axis, len(d.shape(x)))
-	if !ok {
+	rank := len(d.shape(x))
+	axis, ok := counted(axis, rank)
+	others := op.Outputs
+	if op.Code == schema.BuiltinOperatorCONCATENATION {
+		others = slices.Concat(op.Inputs, op.Outputs)
+	}
+	if !ok || slices.ContainsFunc(others, func(t int) bool { return len(d.shape(t)) != rank }) {
 		return false
 	}
 	three := func(ids []int) (shapes [][]int) {

@@ -77,7 +77,7 @@ func (d *draft) linear(op *graph.Op) (l linear, ok bool) {
 	}
 	l.out, l.in = w.Shape[0], w.Shape[1]
 	n := elements(d.shape(l.x))
-	if l.in == 0 || l.out == 0 || n == 0 || n%l.in != 0 || n/l.in*l.out != elements(d.shape(l.y)) {
+	if l.in == 0 || l.out == 0 || l.out > mostAdded || n == 0 || n%l.in != 0 || n/l.in*l.out != elements(d.shape(l.y)) {
 		return l, false
 	}
 	return l, d.sameArithmetic(l.x, l.w, l.bias, l.y)
@@ -96,9 +96,14 @@ func (d *draft) sameArithmetic(x, w, bias, y int) bool {
 		return bias == graph.NoTensor || d.tensor(bias).Type == graph.Float32
 	case graph.Int8:
 		return (bias == graph.NoTensor || d.tensor(bias).Type == graph.Int32) &&
-			d.tensor(w).Quantization != nil && d.tensor(x).Quantization != nil
+			d.oneScale(x) && symmetric(d.tensor(w).Quantization)
 	}
 	return false
+}
+
+// symmetric: zero is zero in every channel, as a convolution wants its weights.
+func symmetric(q *graph.Quantization) bool {
+	return q != nil && len(q.Scale) > 0 && !slices.ContainsFunc(q.ZeroPoint, func(z int64) bool { return z != 0 })
 }
 
 // relaid gives weights w another shape with the same outermost dimension: a

@@ -19,7 +19,7 @@ var meanAsFullyConnected = pass("mean-as-fully-connected", "MEAN and SUM over th
 	shape := d.shape(x)
 	axes, ok := d.ints(op.Inputs[1])
 	last := len(shape) - 1
-	if !d.fixed || !ok || last < 1 || d.tensor(x).Type != graph.Float32 || shape[last] == 0 {
+	if !d.fixed || !ok || last < 1 || d.tensor(x).Type != graph.Float32 || shape[last] == 0 || shape[last] > mostAdded {
 		return false
 	}
 	others := slices.DeleteFunc(axes, func(a int) bool { return a == last || a == -1 })
@@ -47,6 +47,10 @@ var meanAsFullyConnected = pass("mean-as-fully-connected", "MEAN and SUM over th
 	}
 	return true
 })
+
+// mostAdded is the most elements of a constant that a pass adds for a tensor
+// that may be of any size.
+const mostAdded = 1 << 20
 
 func repeated(value float32, n int) []float32 {
 	out := make([]float32, n)
