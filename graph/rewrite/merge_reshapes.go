@@ -12,7 +12,7 @@ import (
 var mergeReshapes = pass("merge-reshapes", "neighbouring RESHAPEs become one or none", mergeReshape)
 
 func mergeReshape(d *draft, op *graph.Op) bool {
-	if op.Code != schema.BuiltinOperatorRESHAPE || !d.fixed {
+	if !d.isReshape(op) || !d.fixed {
 		return false
 	}
 	x, y := op.Inputs[0], op.Outputs[0]
@@ -20,7 +20,7 @@ func mergeReshape(d *draft, op *graph.Op) bool {
 		return false
 	}
 	from := x
-	if before := d.maker(x); before != nil && before.Code == schema.BuiltinOperatorRESHAPE && d.sameKind(before.Inputs[0], x) {
+	if before := d.maker(x); before != nil && d.isReshape(before) && d.sameKind(before.Inputs[0], x) {
 		from = before.Inputs[0]
 	}
 	if slices.Equal(d.shape(from), d.shape(y)) && d.replace(y, from) {
@@ -34,6 +34,20 @@ func mergeReshape(d *draft, op *graph.Op) bool {
 	}
 	d.reshapeInto(from, y)
 	return true
+}
+
+// isReshape: op is a RESHAPE to the shape that its output has in the file. One
+// whose shape a run computes, or that has another in its operand, is left alone.
+func (d *draft) isReshape(op *graph.Op) bool {
+	if op.Code != schema.BuiltinOperatorRESHAPE {
+		return false
+	}
+	shape := d.shape(op.Outputs[0])
+	if len(op.Inputs) < 2 || op.Inputs[1] == graph.NoTensor {
+		return true
+	}
+	given, ok := d.ints(op.Inputs[1])
+	return ok && slices.EqualFunc(given, shape, func(n, size int) bool { return n == size || n == -1 })
 }
 
 // twin finds the output of a RESHAPE of x that is just like y.

@@ -102,7 +102,7 @@ func (d *draft) reshapedFrom(t int) (from int, leading, ok bool) {
 		return 0, false, false
 	}
 	maker := d.maker(t)
-	if maker == nil || maker.Code != schema.BuiltinOperatorRESHAPE || len(d.shape(t)) == 0 {
+	if maker == nil || !d.isReshape(maker) || len(d.shape(t)) == 0 {
 		return 0, false, false
 	}
 	from = maker.Inputs[0]
