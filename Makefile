@@ -3,7 +3,7 @@
 
 ARCH := $(shell go env GOARCH)
 
-.PHONY: demo build build-tflite generate lint test fuzz cross clean
+.PHONY: demo build build-tflite generate lint test fuzz cross emulate android clean
 
 ## demo: three pictures from three prompts; needs Go and nothing else
 demo: build
@@ -46,6 +46,14 @@ fuzz:
 ## cross: the default build for every platform, without a C compiler
 cross:
 	ci/cross
+
+## emulate: the tests, plans and a picture in an arm64 Debian under qemu (root)
+emulate:
+	ci/emulate
+
+## android: the pure-Go program for Android, build/android/nanoflux, checked
+android:
+	ci/android
 
 clean:
 	rm -rf build
