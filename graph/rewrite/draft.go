@@ -66,6 +66,13 @@ func pass(name, summary string, visit visitor) Pass {
 	}}
 }
 
+// approximation is pass for one that is only nearly equal.
+func approximation(name, summary string, visit visitor) Pass {
+	p := pass(name, summary, visit)
+	p.Approximate = true
+	return p
+}
+
 // isFixed: no shape depends on what a caller does.
 func isFixed(m *graph.Model) bool {
 	for s := range m.Subgraphs {

@@ -16,16 +16,6 @@ import (
 
 const cubic = 0.044715
 
-// approximateGelu takes the approximate form for the other one. It is the only
-// pass that changes what a model computes by more than rounding.
-var approximateGelu = pass("approximate-gelu", "GELU takes its tanh form, off by at most 5e-4", func(d *draft, op *graph.Op) bool {
-	if op.Code != schema.BuiltinOperatorGELU || !d.all(op, graph.Float32) || options[schema.GeluOptionsT](op).Approximate {
-		return false
-	}
-	d.emit(op.Code, &schema.GeluOptionsT{Approximate: true}, op.Inputs, op.Outputs)
-	return true
-})
-
 // expandGelu writes GELU's approximate form with MUL, ADD and TANH. The other
 // form needs erf, which the format has no operator for.
 var expandGelu = pass("expand-gelu", "GELU (tanh form) becomes MUL, ADD and TANH", func(d *draft, op *graph.Op) bool {

@@ -15,7 +15,7 @@ import (
 // Each value between has the range that it needs for the x that can come, cut
 // where the sigmoid is 0 or 1 to within 1/2500. The result is within 0.01, or
 // one step if that is more, of the rounded exact one.
-var expandQuantizedGelu = pass("expand-quantized-gelu", "8-bit GELU becomes MUL, ADD and LOGISTIC, off by at most 0.01 or one step", func(d *draft, op *graph.Op) bool {
+var expandQuantizedGelu = approximation("expand-quantized-gelu", "8-bit GELU becomes MUL, ADD and LOGISTIC, off by at most 0.01 or one step", func(d *draft, op *graph.Op) bool {
 	if op.Code != schema.BuiltinOperatorGELU || !d.all(op, graph.Int8) || !d.oneScale(op.Inputs[0]) || !d.oneScale(op.Outputs[0]) {
 		return false
 	}

@@ -25,6 +25,9 @@ type Pass struct {
 	Name string
 	// Summary is one line for people.
 	Summary string
+	// Approximate passes change results by more than rounding: they put a
+	// simpler function, or shorter weights, in the place of what was there.
+	Approximate bool
 	// Apply returns a new model and in how many places it differs. m is not
 	// changed; the new model shares its buffers, so m must stay open as long
 	// as the new one is in use. Names, order, types and shapes of the
@@ -48,6 +51,7 @@ type Win struct {
 func Passes() []Pass {
 	return []Pass{
 		foldDequantize,
+		dequantizeToHalf,
 		foldConstants,
 		quantizeBorders,
 		approximateGelu,
@@ -68,6 +72,8 @@ func Passes() []Pass {
 		convToFullyConnected,
 		flattenFullyConnected,
 		fillBias,
+		splitAsSlices,
+		narrowConcatenation,
 		shapeAsReshape,
 		mergeTransposes,
 		transposeAsReshape,
@@ -103,18 +109,18 @@ func ByName(names []string) ([]Pass, error) {
 // unknown is the error for a name that no pass has.
 func unknown(name string, all []Pass) error {
 	names := make([]string, len(all))
-	best, distance := "", len(name)/2+2
+	best, distance := "", len(name)/3+2
 	for i, p := range all {
 		names[i] = p.Name
 		if d := edits(name, p.Name); d < distance {
 			best, distance = p.Name, d
 		}
 	}
-	hint := ""
+	hint := "there are"
 	if best != "" {
-		hint = fmt.Sprintf("; did you mean %q?", best)
+		hint = fmt.Sprintf("did you mean %q? There are", best)
 	}
-	return fmt.Errorf("%w: unknown pass %.60q%s There are %s", ErrPass, name, hint, strings.Join(names, ", "))
+	return fmt.Errorf("%w: unknown pass %.60q; %s %s", ErrPass, name, hint, strings.Join(names, ", "))
 }
 
 // edits is the number of single-character changes from a to b. Names longer

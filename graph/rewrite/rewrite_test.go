@@ -21,7 +21,7 @@ func TestPassesAreFoundByName(t *testing.T) {
 		{"expand-gleu", `unknown pass "expand-gleu"; did you mean "expand-gelu"?`},
 		{"sub_as_add", `did you mean "sub-as-add"?`},
 		{"", `unknown pass ""`},
-		{strings.Repeat("x", 1<<20), `There are fold-dequantize, `},
+		{strings.Repeat("x", 1<<20), `; there are fold-dequantize, `},
 	} {
 		if _, err := ByName([]string{c.name}); !errors.Is(err, ErrPass) || !strings.Contains(err.Error(), c.want) || len(err.Error()) > 2000 {
 			t.Errorf("%.20q: error %v, want %q", c.name, err, c.want)
