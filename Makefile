@@ -27,6 +27,10 @@ build/tflite/ready: ci/setup
 	ci/setup tflite $(ARCH)
 	@touch $@
 
+## emunpu: the emulated NPU, a delegate plugin in C, for linux/amd64 and linux/arm64
+emunpu:
+	ci/emunpu
+
 ## generate: remake every generated file
 generate:
 	go generate ./...

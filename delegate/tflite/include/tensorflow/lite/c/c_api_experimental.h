@@ -13,7 +13,10 @@ typedef struct TfLiteIntArray {
   int data[];
 } TfLiteIntArray;
 
-typedef struct TfLiteFloatArray TfLiteFloatArray;
+typedef struct TfLiteFloatArray {
+  int size;
+  float data[];
+} TfLiteFloatArray;
 typedef struct TfLiteSparsity TfLiteSparsity;
 typedef struct TfLiteOperator TfLiteOperator;
 typedef struct TfLiteContext TfLiteContext;
@@ -104,6 +107,8 @@ struct TfLiteContext {
   TfLiteStatus (*AddTensors)(TfLiteContext* context, int count, int* first);
   TfLiteStatus (*GetNodeAndRegistration)(TfLiteContext* context, int index, TfLiteNode** node,
       TfLiteRegistration** registration);
+  TfLiteStatus (*ReplaceNodeSubsetsWithDelegateKernels)(TfLiteContext* context, TfLiteRegistration registration,
+      const TfLiteIntArray* nodes, TfLiteDelegate* delegate);
 };
 
 extern TfLiteStatus TfLiteInterpreterResetVariableTensors(TfLiteInterpreter* interpreter);

@@ -35,4 +35,12 @@ struct TfLiteDelegate {
   TfLiteOpaqueDelegateBuilder* opaque_delegate_builder;
 };
 
+/* What a delegate's kernel gets as the buffer of its init. */
+typedef struct TfLiteDelegateParams {
+  TfLiteDelegate* delegate;
+  TfLiteIntArray* nodes_to_replace;
+  TfLiteIntArray* input_tensors;
+  TfLiteIntArray* output_tensors;
+} TfLiteDelegateParams;
+
 #endif

@@ -1,0 +1,29 @@
+/* The plugin's settings. */
+#ifndef NANOFLUX_EMULATED_OPTIONS_H_
+#define NANOFLUX_EMULATED_OPTIONS_H_
+
+#include <stddef.h>
+
+#include "rules.h"
+
+typedef enum {
+  FAULT_NONE, FAULT_REFUSE, FAULT_FAIL, FAULT_SEGV, FAULT_BUS, FAULT_ABORT, FAULT_HANG, FAULT_EXIT0, FAULT_NAN,
+  FAULT_WRONG, FAULT_LEAK, FAULT_SLOW, FAULT_LOST, FAULT_FEWER,
+} fault;
+
+typedef struct {
+  rules rules;
+  fault fault;
+  /* 0 is Prepare, N the N-th invoke of a delegate. */
+  int fault_at;
+  int delay_us;
+  int max_partitions; /* 0 for no limit */
+  int min_nodes;
+  int leak_bytes;
+} options;
+
+/* Reads key and value pairs. Returns 0 and reports what is wrong otherwise. */
+int options_parse(options* o, char** keys, char** values, size_t count, void (*report)(const char*));
+void options_free(options* o);
+
+#endif
