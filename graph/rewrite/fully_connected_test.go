@@ -118,6 +118,9 @@ func TestFullyConnectedToConv(t *testing.T) {
 
 func TestFlattenFullyConnected(t *testing.T) {
 	cases := layers(1, nil, onlyFC, 0)
+	for i := range cases {
+		cases[i].tolerance = 0
+	}
 	prove(t, flattenFullyConnected, cases)
 	for _, c := range cases {
 		out, _ := applied(t, flattenFullyConnected, built(t, c.build))
@@ -138,6 +141,7 @@ func TestFillBias(t *testing.T) {
 				t.Errorf("%s: no bias\n%s", c.name, listed(out))
 			}
 		}
+		c.tolerance = 0
 		sameOutputs(t, m, out, c)
 	}
 	prove(t, fillBias, []rewriteCase{{name: "a convolution of two inputs", changed: 1, build: func(b *graph.Builder) {

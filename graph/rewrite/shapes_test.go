@@ -97,7 +97,7 @@ func TestSinkReshapes(t *testing.T) {
 			y := b.Add(b.Mul(x, weights(b, "w", 6)), b.Input("r", graph.Float32, 1, 4, 6))
 			b.Output("y", b.Abs(b.Reshape(y, 1, 1, 4, 6)))
 		}},
-		{name: "a norm", changed: 6, tolerance: 1e-6, build: func(b *graph.Builder) {
+		{name: "a norm", changed: 6, build: func(b *graph.Builder) {
 			x := b.Reshape(b.Abs(b.Input("x", graph.Float32, 1, 1, 4, 6)), 1, 4, 6)
 			n := b.Mul(x, b.Rsqrt(b.Add(b.Mean(b.Mul(x, x), []int{2}, true), b.Scalar("eps", 1e-6))))
 			b.Output("y", b.Abs(b.Reshape(n, 1, 1, 4, 6)))
