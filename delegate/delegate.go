@@ -124,6 +124,7 @@ const (
 	ReasonOperand      Reason = "operand"      // an optional input that must be there, or must not
 	ReasonLevel        Reason = "level"        // a newer system (NNAPI feature level, Core ML version) takes it
 	ReasonSoC          Reason = "soc"          // the chip cannot; the same backend on another one can
+	ReasonDevice       Reason = "device"       // the device itself, asked, left it
 	ReasonUnavailable  Reason = "unavailable"  // the backend is not on this device
 	ReasonRule         Reason = "rule"         // a rule of the profile sends it elsewhere
 )

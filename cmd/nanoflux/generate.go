@@ -39,6 +39,7 @@ Examples:
 			profileFlag(),
 			bundleFlag(),
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but warnings and errors"},
+			verifyFlag(),
 			jsonFlag(),
 		},
 		Action: generate,
@@ -104,7 +105,11 @@ func makePicture(c *cli.Context, profile *profiles.Profile, request pipeline.Req
 		return nil, badInput(err)
 	}
 	defer b.Close()
-	p, err := pipeline.New(c.Context, b, pipeline.Options{Profile: profile})
+	verify, err := verifyOf(c)
+	if err != nil {
+		return nil, err
+	}
+	p, err := pipeline.New(c.Context, b, pipeline.Options{Profile: profile, Verify: verify})
 	if err != nil {
 		return nil, err
 	}

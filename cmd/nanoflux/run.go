@@ -30,6 +30,7 @@ Examples:
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write each output as a .npy file into `DIR`, which is made if needed"},
 			profileFlag(),
 			&cli.StringFlag{Name: "compare", Usage: "run all of it on this `BACKEND` too, tflite or fallback, and compare the outputs"},
+			verifyFlag(),
 			jsonFlag(),
 		},
 		Action: runModel,
@@ -55,12 +56,16 @@ func runModel(c *cli.Context) error {
 			return notWritten(err)
 		}
 	}
+	verify, err := verifyOf(c)
+	if err != nil {
+		return err
+	}
 	m, err := graph.Open(path)
 	if err != nil {
 		return badInput(err)
 	}
 	defer m.Close()
-	result, err := modelrun.Run(c.Context, modelrun.Request{Model: m, Profile: profile, Inputs: c.StringSlice("input"), Reference: reference})
+	result, err := modelrun.Run(c.Context, modelrun.Request{Model: m, Profile: profile, Inputs: c.StringSlice("input"), Reference: reference, Verify: verify})
 	if result == nil {
 		return err
 	}

@@ -25,12 +25,8 @@ type part struct {
 	spent  time.Duration
 }
 
-func newPart(ctx context.Context, name string, m *graph.Model, p *profiles.Profile, backends map[string]delegate.Backend) (*part, error) {
-	plan, err := partition.New(ctx, m, 0, p, backends)
-	if err != nil {
-		return nil, fmt.Errorf("plan %s: %w", name, err)
-	}
-	runner, err := exec.New(ctx, m, plan, backends)
+func newPart(ctx context.Context, name string, m *graph.Model, p *profiles.Profile, backends map[string]delegate.Backend, o exec.Options) (*part, error) {
+	runner, plan, err := exec.Settle(ctx, m, 0, p, backends, o)
 	if err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", name, err)
 	}

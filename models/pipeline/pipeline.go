@@ -18,6 +18,7 @@ import (
 	"nanoflux/graph"
 	"nanoflux/models/flux"
 	"nanoflux/partition"
+	"nanoflux/partition/exec"
 	"nanoflux/profiles"
 )
 
@@ -43,6 +44,9 @@ type Options struct {
 	Backends map[string]delegate.Backend
 	// Isolation is for backends that are opened here.
 	Isolation partition.Isolation
+	// Verify compares every segment's results with the Go kernels'; nil does
+	// not.
+	Verify *exec.Verify
 }
 
 // Pipeline makes pictures. It may be used from many goroutines; pictures are
@@ -104,8 +108,10 @@ func newPipeline(ctx context.Context, s source, o Options) (*Pipeline, error) {
 	if _, err = s.settings.schedule.Sigmas(s.settings.steps, p.geometry.grid.tokens()); err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", s.settings.name, ErrParts, err)
 	}
+	// What one part learns of a backend holds for all.
+	options := exec.Options{Health: exec.NewHealth(), Verify: o.Verify}
 	for _, name := range partNames {
-		part, err := newPart(ctx, name, s.models[name], o.Profile, o.Backends)
+		part, err := newPart(ctx, name, s.models[name], o.Profile, o.Backends, options)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.settings.name, err)
 		}

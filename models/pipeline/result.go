@@ -75,6 +75,9 @@ func (w *work) result(picture *image.NRGBA, t tokens) *Result {
 				r.Warnings = append(r.Warnings, fmt.Sprintf("backend %s cannot be used here: %s; its operators run elsewhere", b.Name, b.Unavailable))
 			}
 		}
+		for _, notice := range part.runner.Notices() {
+			r.Warnings = append(r.Warnings, part.name+": "+notice)
+		}
 	}
 	return r
 }
@@ -84,12 +87,8 @@ func (w *work) result(picture *image.NRGBA, t tokens) *Result {
 func (p *Pipeline) planHash() string {
 	h := sha256.New()
 	for _, part := range p.parts {
-		kinds := map[string]string{}
-		for _, b := range part.plan.Backends {
-			kinds[b.Name] = b.Kind
-		}
-		for _, s := range part.plan.Segments {
-			fmt.Fprintf(h, "%s %s %v\n", part.name, kinds[s.Backend], []int(s.Ops))
+		for _, s := range part.runner.Report() {
+			fmt.Fprintf(h, "%s %s %v\n", part.name, s.Kind, s.Ops)
 		}
 	}
 	return short(h)

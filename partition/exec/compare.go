@@ -62,7 +62,7 @@ func Single(ctx context.Context, m *graph.Model, sub int, backend delegate.Backe
 	if err != nil {
 		return nil, err
 	}
-	return New(ctx, m, plan, backends)
+	return New(ctx, m, plan, backends, Options{})
 }
 
 // Compare runs all of subgraph sub on another backend and says how far got,

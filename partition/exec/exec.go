@@ -23,7 +23,9 @@ type Runner struct {
 	model    *graph.Model
 	graph    *graph.Subgraph
 	plan     *partition.Plan
-	segments []segment
+	backends map[string]delegate.Backend
+	options  Options
+	segments []*segment
 	layout   layout
 
 	// life is read-locked by each run and locked by Close, so that Close waits
@@ -33,18 +35,39 @@ type Runner struct {
 
 	mutex sync.Mutex
 	// idle are the memories of ended runs, for the next ones.
-	idle  []*memory
-	stats []SegmentReport
+	idle    []*memory
+	stats   []SegmentReport
+	notices []string
 }
 
 // maxIdle bounds the memories that are kept after many runs at once.
 const maxIdle = 4
 
-// segment is a compiled segment.
+// Options of a runner.
+type Options struct {
+	// Health is what is known of the backends, shared by runners that use the
+	// same; nil for a runner's own.
+	Health *Health
+	// Verify checks every segment's results; nil does not.
+	Verify *Verify
+}
+
+// segment is a compiled segment. Where it runs changes when its backend fails.
 type segment struct {
 	*partition.Segment
-	executable delegate.Executable
+
+	mutex sync.Mutex // held while it moves
+	at    *placement
+	// left behind are executables of failed backends, closed with the runner:
+	// runs that began before the move may still use them.
+	behind []delegate.Executable
+}
+
+// placement is where a segment runs.
+type placement struct {
+	backend    string
 	kind       string
+	executable delegate.Executable
 }
 
 // SegmentReport is what a segment has done since New.
@@ -55,6 +78,10 @@ type SegmentReport struct {
 	Kind string `json:"kind"`
 	// Ops are the operators' indices in the source subgraph.
 	Ops []int `json:"ops"`
+	// Planned is the plan's backend, when the segment had to move from it, and
+	// Moved why.
+	Planned string `json:"planned,omitempty"`
+	Moved   string `json:"moved,omitempty"`
 	// Runs counts runs without an error; the times are of these.
 	Runs int `json:"runs"`
 	// Total and Last are wall-clock times in nanoseconds.
@@ -82,46 +109,56 @@ func (e *SegmentError) Error() string {
 
 func (e *SegmentError) Unwrap() error { return e.Err }
 
-func (s *segment) failed(doing string, err error) error {
-	return &SegmentError{Segment: s.ID, Backend: s.Backend, Ops: s.Ops.String(), Doing: doing, Err: err}
+func (s *segment) failed(doing, backend string, err error) error {
+	return &SegmentError{Segment: s.ID, Backend: backend, Ops: s.Ops.String(), Doing: doing, Err: err}
 }
 
 // New makes a plan ready to run. The plan is checked against m (partition.Plan.
 // Validate); backends are by the profile's names, as partition.New got them. m
 // must stay open until the runner is closed. On an error nothing stays open.
-func New(ctx context.Context, m *graph.Model, plan *partition.Plan, backends map[string]delegate.Backend) (*Runner, error) {
+//
+// A segment whose backend fails, here or in a run, moves to another one as the
+// plan's policy allows; see Notices.
+func New(ctx context.Context, m *graph.Model, plan *partition.Plan, backends map[string]delegate.Backend, o Options) (*Runner, error) {
 	if err := plan.Validate(m); err != nil {
 		return nil, err
 	}
+	if o.Health == nil {
+		o.Health = NewHealth()
+	}
 	r := &Runner{
-		model: m, graph: &m.Subgraphs[plan.Subgraph], plan: plan,
+		model: m, graph: &m.Subgraphs[plan.Subgraph], plan: plan, backends: backends, options: o,
 		layout: newLayout(m, plan),
 	}
 	for s := range plan.Segments {
-		seg := segment{Segment: &plan.Segments[s]}
-		if err := r.compile(ctx, &seg, backends[seg.Backend]); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", m.Name, seg.failed("compile", err)), r.Close())
-		}
+		seg := &segment{Segment: &plan.Segments[s]}
 		r.segments = append(r.segments, seg)
-		r.stats = append(r.stats, SegmentReport{Segment: s, Backend: seg.Backend, Kind: seg.kind, Ops: slices.Clone([]int(seg.Ops))})
+		r.stats = append(r.stats, SegmentReport{Segment: s, Backend: seg.Backend, Ops: slices.Clone([]int(seg.Ops))})
+		if err := r.start(ctx, seg); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", m.Name, err), r.Close())
+		}
 	}
 	return r, nil
 }
 
-func (r *Runner) compile(ctx context.Context, seg *segment, backend delegate.Backend) error {
+// compile makes a segment ready on a backend of the profile.
+func (r *Runner) compile(ctx context.Context, seg *segment, name string) (*placement, error) {
+	backend := r.backends[name]
 	if backend == nil {
-		return fmt.Errorf("no backend of this name was opened")
+		return nil, errors.New("no backend of this name was opened")
 	}
 	if err := ctx.Err(); err != nil {
-		return err
+		return nil, err
 	}
 	x, err := r.plan.Extract(r.model, seg.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	seg.kind = backend.Name()
-	seg.executable, err = backend.Compile(ctx, x)
-	return err
+	e, err := backend.Compile(ctx, x)
+	if err != nil {
+		return nil, err
+	}
+	return &placement{backend: name, kind: backend.Name(), executable: e}, nil
 }
 
 // Run computes outputs from inputs, in the order of the subgraph's inputs and
@@ -146,7 +183,7 @@ func (r *Runner) Run(ctx context.Context, inputs, outputs []graph.Array) error {
 			return err
 		}
 		if err := r.runSegment(ctx, s, mem); err != nil {
-			return fmt.Errorf("%s: %w", r.model.Name, r.segments[s].failed("run", err))
+			return fmt.Errorf("%s: %w", r.model.Name, err)
 		}
 	}
 	mem.finish(r, outputs)
@@ -154,7 +191,7 @@ func (r *Runner) Run(ctx context.Context, inputs, outputs []graph.Array) error {
 }
 
 func (r *Runner) runSegment(ctx context.Context, s int, mem *memory) error {
-	seg := &r.segments[s]
+	seg := r.segments[s]
 	in := mem.in[:0]
 	var bytesIn, bytesOut int64
 	for _, t := range seg.Inputs {
@@ -167,15 +204,11 @@ func (r *Runner) runSegment(ctx context.Context, s int, mem *memory) error {
 		out = append(out, mem.place(t))
 	}
 	mem.in, mem.out = in, out
-	start := time.Now()
-	if err := seg.executable.Run(ctx, in, out); err != nil {
+	took, err := r.runWhereItCan(ctx, seg, in, out)
+	if err != nil {
 		return err
 	}
-	took := time.Since(start)
 	for k, t := range seg.Outputs {
-		if err := r.checkResult(t, out[k]); err != nil {
-			return err
-		}
 		bytesOut += int64(len(out[k].Data))
 		mem.keep(t, out[k])
 	}
@@ -209,9 +242,14 @@ func (r *Runner) Close() error {
 	r.idle = nil
 	r.mutex.Unlock()
 	var errs []error
-	for s := range r.segments {
-		if err := r.segments[s].executable.Close(); err != nil {
-			errs = append(errs, r.segments[s].failed("close", err))
+	for _, seg := range r.segments {
+		if seg.at != nil {
+			if err := seg.at.executable.Close(); err != nil {
+				errs = append(errs, seg.failed("close", seg.at.backend, err))
+			}
+		}
+		for _, e := range seg.behind {
+			_ = e.Close() // its backend failed before
 		}
 	}
 	return errors.Join(errs...)

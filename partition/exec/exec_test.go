@@ -43,7 +43,7 @@ func runner(t *testing.T, m *graph.Model, rules string, backends ...*toy) *Runne
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := New(context.Background(), m, plan, byName)
+	r, err := New(context.Background(), m, plan, byName, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -406,7 +406,7 @@ func TestAnErrorNamesItsSegment(t *testing.T) {
 		}
 		return nil
 	}}
-	r := runner(t, chain(t, 3, 4), zigzag, &toy{name: "a"}, b)
+	r := runner(t, chain(t, 3, 4), zigzag+"policy: fail\n", &toy{name: "a"}, b)
 	run := func() error {
 		return r.Run(context.Background(), []graph.Array{ints(1, 2, 3, 4)}, make([]graph.Array, 1))
 	}
@@ -496,26 +496,26 @@ func TestNewLeavesNothingOpenWhenASegmentDoesNotCompile(t *testing.T) {
 	m := chain(t, 3, 4)
 	a, b := &toy{name: "a"}, &refuser{toy{name: "b"}}
 	backends := map[string]delegate.Backend{"a": a, "b": b}
-	plan, err := partition.New(context.Background(), m, 0, profileOf(t, zigzag, "a", "b"), backends)
+	plan, err := partition.New(context.Background(), m, 0, profileOf(t, zigzag+"policy: fail\n", "a", "b"), backends)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = New(context.Background(), m, plan, backends)
+	_, err = New(context.Background(), m, plan, backends, Options{})
 	if want := "chain: compile segment 1 (backend b, op 1): the device is on fire"; err == nil || err.Error() != want || !errors.Is(err, errBroken) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	if a.compiled != 1 || a.open != 0 {
 		t.Errorf("compiled %d, open %d", a.compiled, a.open)
 	}
-	if _, err := New(context.Background(), m, plan, map[string]delegate.Backend{"a": a}); err == nil || !strings.Contains(err.Error(), "no backend of this name") {
+	if _, err := New(context.Background(), m, plan, map[string]delegate.Backend{"a": a}, Options{}); err == nil || !strings.Contains(err.Error(), "no backend of this name") {
 		t.Errorf("without a backend: %v", err)
 	}
-	if _, err := New(context.Background(), chain(t, 3, 4), plan, backends); !errors.Is(err, partition.ErrPlan) {
+	if _, err := New(context.Background(), chain(t, 3, 4), plan, backends, Options{}); !errors.Is(err, partition.ErrPlan) {
 		t.Errorf("for another model: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := New(ctx, m, plan, backends); !errors.Is(err, context.Canceled) {
+	if _, err := New(ctx, m, plan, backends, Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("with an ended context: %v", err)
 	}
 }

@@ -129,7 +129,7 @@ func planned(t *testing.T, m *graph.Model, profile string, wrap func(string, del
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := New(context.Background(), m, plan, backends)
+	r, err := New(context.Background(), m, plan, backends, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,8 @@ type Request struct {
 	// Reference is the kind of a backend that runs the whole model too;
 	// empty for none.
 	Reference string
+	// Verify compares each segment's results; nil does not.
+	Verify *exec.Verify
 }
 
 // Result is one run.
@@ -101,11 +104,7 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 		return nil, err
 	}
 	defer partition.CloseBackends(backends)
-	plan, err := partition.New(ctx, m, 0, r.Profile, backends)
-	if err != nil {
-		return nil, err
-	}
-	runner, err := exec.New(ctx, m, plan, backends)
+	runner, plan, err := exec.Settle(ctx, m, 0, r.Profile, backends, exec.Options{Verify: r.Verify})
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +117,7 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	}
 	result.Time = time.Since(start)
 	result.Segments = runner.Report()
+	result.Warnings = append(slices.Clone(result.Warnings), runner.Notices()...)
 	names := make([]string, len(g.Outputs))
 	for i, t := range g.Outputs {
 		names[i] = g.Tensors[t].Name
