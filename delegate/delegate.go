@@ -83,6 +83,13 @@ type Delegated interface {
 	Taken() Taken
 }
 
+// Remote is a Backend whose executables run in another process. Arguments that
+// lie in shared memory (package delegate/shared) reach it without a copy.
+type Remote interface {
+	Backend
+	Remote()
+}
+
 // Taken is how much of a segment runs on the device.
 type Taken struct {
 	// Operators of the segment, and of these the ones (by index in the segment)

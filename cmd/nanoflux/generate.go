@@ -142,12 +142,18 @@ func printPicture(w io.Writer, file string, r *pipeline.Result) {
 		for _, p := range r.Parts {
 			var where []string
 			for _, b := range p.Plan.Backends {
-				if b.Segments > 0 {
-					segments := "segments"
-					if b.Segments == 1 {
-						segments = "segment"
+				ops, segments := 0, 0
+				for _, s := range p.Segments {
+					if s.Backend == b.Name { // where it is now, which need not be the plan's
+						ops, segments = ops+len(s.Ops), segments+1
 					}
-					where = append(where, fmt.Sprintf("%s: %d ops in %d %s", b.Name, b.Operators, b.Segments, segments))
+				}
+				switch segments {
+				case 0:
+				case 1:
+					where = append(where, fmt.Sprintf("%s: %d ops in 1 segment", b.Name, ops))
+				default:
+					where = append(where, fmt.Sprintf("%s: %d ops in %d segments", b.Name, ops, segments))
 				}
 			}
 			add("  %s\t%d ×\t%s\t%s", stageName(p.Part), p.Calls, seconds(p.Time), strings.Join(where, ", "))

@@ -44,6 +44,9 @@ func New(inner delegate.Backend, kind string, options map[string]any, o Options)
 // Name implements delegate.Backend.
 func (b *Backend) Name() string { return b.inner.Name() }
 
+// Remote implements delegate.Remote.
+func (b *Backend) Remote() {}
+
 // Supports implements delegate.Backend.
 func (b *Backend) Supports(m *graph.Model, sub, op int) *delegate.Refusal {
 	return b.inner.Supports(m, sub, op)
@@ -189,7 +192,7 @@ func (b *Backend) describe(p *process, m *graph.Model) (*segmentMessage, []*shar
 			err = p.give(region)
 		}
 		if err != nil {
-			closeAll(p, weights)
+			closeAll(weights)
 			return nil, nil, err
 		}
 		message.Buffers = append(message.Buffers, bufferMessage{Buffer: i, File: -1, Region: region.ID, Length: len(data)})
@@ -199,7 +202,7 @@ func (b *Backend) describe(p *process, m *graph.Model) (*segmentMessage, []*shar
 	}
 	var err error
 	if message.Structure, err = graph.Structure(m, apart); err != nil {
-		closeAll(p, weights)
+		closeAll(weights)
 		return nil, nil, err
 	}
 	return message, weights, nil
@@ -211,9 +214,8 @@ func unchanged(f *mappedFile) bool {
 	return unix.Stat(f.path, &st) == nil && st.Ino == f.inode
 }
 
-func closeAll(p *process, regions []*shared.Region) {
+func closeAll(regions []*shared.Region) {
 	for _, r := range regions {
-		p.revoke(r)
 		_ = r.Close() // memory only
 	}
 }

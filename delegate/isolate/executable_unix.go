@@ -168,7 +168,7 @@ func (e *executable) stageRoom(size int) error {
 		return err
 	}
 	if e.staging != nil {
-		closeAll(e.process, []*shared.Region{e.staging})
+		closeAll([]*shared.Region{e.staging})
 	}
 	e.staging = region
 	return e.process.give(region)
@@ -217,9 +217,9 @@ func (e *executable) Close() error {
 }
 
 func (e *executable) release() {
-	closeAll(e.process, e.weights)
+	closeAll(e.weights)
 	if e.staging != nil {
-		closeAll(e.process, []*shared.Region{e.staging})
+		closeAll([]*shared.Region{e.staging})
 	}
 	e.weights, e.staging = nil, nil
 }

@@ -198,6 +198,7 @@ func (p *process) give(r *shared.Region) error {
 	if err := p.socket.send(&request{Action: actionMap, Region: r.ID, Size: len(r.Data)}, r.File()); err != nil {
 		return p.reason(err)
 	}
+	r.BeforeClose(func() { p.revoke(r) })
 	return nil
 }
 
@@ -252,12 +253,19 @@ func (w *lastWords) text() string {
 	return string(w.first) + string(w.rest)
 }
 
+// crashReport is where the Go runtime begins to report a crash.
+var crashReport = regexp.MustCompile(`(?m)^(?:fatal error: |SIG[A-Z]+: |\[signal SIG|unexpected fault address|runtime: )`)
+
 // last is the last line that is not the Go runtime's.
 func (w *lastWords) last() string {
-	lines := strings.Split(w.text(), "\n")
+	text := w.text()
+	if at := crashReport.FindStringIndex(text); at != nil {
+		text = text[:at[0]]
+	}
+	lines := strings.Split(text, "\n")
 	for i := len(lines) - 1; i >= 0; i-- {
 		line := strings.TrimSpace(lines[i])
-		if line == "" || crash.MatchString(line) || strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, "PC=") || strings.HasPrefix(line, "INFO: ") {
+		if line == "" || strings.HasPrefix(line, "INFO: ") {
 			continue
 		}
 		if len(line) > 200 {

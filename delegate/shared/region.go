@@ -20,8 +20,9 @@ type Region struct {
 	// Data is the memory, zero at first; aligned to a page.
 	Data []byte
 	// ID is unique in the process that made the region.
-	ID   uint64
-	file *os.File
+	ID      uint64
+	file    *os.File
+	closing []func()
 }
 
 var (
@@ -94,13 +95,26 @@ func (r *Region) start() uintptr { return uintptr(unsafe.Pointer(unsafe.SliceDat
 // File is what another process needs for Map; it stays the region's.
 func (r *Region) File() *os.File { return r.file }
 
+// BeforeClose has f called by Close, while the memory is still there: another
+// process must let it go too.
+func (r *Region) BeforeClose(f func()) {
+	mutex.Lock()
+	defer mutex.Unlock()
+	r.closing = append(r.closing, f)
+}
+
 // Close gives the memory back; nothing may use Data after that.
 func (r *Region) Close() error {
 	mutex.Lock()
 	if i := slices.Index(regions, r); i >= 0 {
 		regions = slices.Delete(regions, i, i+1)
 	}
+	closing := r.closing
+	r.closing = nil
 	mutex.Unlock()
+	for _, f := range closing {
+		f()
+	}
 	if r.Data == nil {
 		return nil
 	}

@@ -25,6 +25,8 @@ type Runner struct {
 	plan     *partition.Plan
 	backends map[string]delegate.Backend
 	options  Options
+	// remote: a backend of the plan runs in another process.
+	remote   bool
 	segments []*segment
 	layout   layout
 
@@ -129,6 +131,9 @@ func New(ctx context.Context, m *graph.Model, plan *partition.Plan, backends map
 	r := &Runner{
 		model: m, graph: &m.Subgraphs[plan.Subgraph], plan: plan, backends: backends, options: o,
 		layout: newLayout(m, plan),
+	}
+	for _, b := range backends {
+		r.remote = r.remote || isRemote(b)
 	}
 	for s := range plan.Segments {
 		seg := &segment{Segment: &plan.Segments[s]}
@@ -239,6 +244,9 @@ func (r *Runner) Close() error {
 	}
 	r.closed = true
 	r.mutex.Lock()
+	for _, mem := range r.idle {
+		mem.release()
+	}
 	r.idle = nil
 	r.mutex.Unlock()
 	var errs []error
@@ -264,7 +272,7 @@ func (r *Runner) take() *memory {
 		r.idle = r.idle[:n-1]
 		return mem
 	}
-	return newMemory(&r.layout, len(r.graph.Tensors))
+	return newMemory(&r.layout, len(r.graph.Tensors), r.remote)
 }
 
 // give takes a run's memory back.
@@ -274,5 +282,7 @@ func (r *Runner) give(mem *memory) {
 	defer r.mutex.Unlock()
 	if len(r.idle) < maxIdle {
 		r.idle = append(r.idle, mem)
+		return
 	}
+	mem.release()
 }

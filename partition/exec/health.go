@@ -1,6 +1,11 @@
 package exec
 
-import "sync"
+import (
+	"errors"
+	"sync"
+
+	"nanoflux/delegate"
+)
 
 // Health is what runners learn about backends as they use them. It may be used
 // from many goroutines.
@@ -20,7 +25,12 @@ func (h *Health) Lost(backend string) string {
 }
 
 // lose marks a backend; the first cause stays.
-func (h *Health) lose(backend, cause string) {
+func (h *Health) lose(backend string, err error) {
+	cause := err.Error()
+	var lost *delegate.LostError
+	if errors.As(err, &lost) {
+		cause = lost.Cause
+	}
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	if h.lost[backend] == "" {

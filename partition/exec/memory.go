@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"nanoflux/delegate/shared"
 	"nanoflux/graph"
 	"nanoflux/partition"
 )
@@ -91,6 +92,9 @@ func pack(spans map[int]span) (size int) {
 type memory struct {
 	layout *layout
 	pool   []byte
+	// shared is what the pool lies in, when a backend in another process uses
+	// it; else nil.
+	shared *shared.Region
 	// grown is memory that a backend made for a tensor that did not fit its
 	// place, kept for the next run.
 	grown map[int][]byte
@@ -102,10 +106,26 @@ type memory struct {
 	in, out []graph.Array
 }
 
-func newMemory(l *layout, tensors int) *memory {
-	return &memory{
-		layout: l, pool: graph.AlignedBytes(l.size),
-		grown: map[int][]byte{}, values: make([]graph.Array, tensors), callers: map[int]graph.Array{},
+func newMemory(l *layout, tensors int, remote bool) *memory {
+	mem := &memory{
+		layout: l,
+		grown:  map[int][]byte{}, values: make([]graph.Array, tensors), callers: map[int]graph.Array{},
+	}
+	if remote && l.size > 0 {
+		if region, err := shared.New(l.size); err == nil { // else it is copied
+			mem.shared, mem.pool = region, region.Data[:l.size]
+			return mem
+		}
+	}
+	mem.pool = graph.AlignedBytes(l.size)
+	return mem
+}
+
+// release gives shared memory back. Values that a caller got never lie in it.
+func (mem *memory) release() {
+	if mem.shared != nil {
+		_ = mem.shared.Close() // memory only
+		mem.shared, mem.pool = nil, nil
 	}
 }
 

@@ -63,7 +63,7 @@ func (r *Runner) place(ctx context.Context, seg *segment, backend string) (*plac
 	at, err := r.compile(ctx, seg, backend)
 	if err != nil {
 		if errors.Is(err, delegate.ErrLost) {
-			r.options.Health.lose(backend, err.Error())
+			r.options.Health.lose(backend, err)
 		}
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func movable(ctx context.Context, err error) bool {
 // it was on failed. seg.mutex is held, or the segment is not in use yet.
 func (r *Runner) move(ctx context.Context, seg *segment, from, doing string, cause error) error {
 	if errors.Is(cause, delegate.ErrLost) {
-		r.options.Health.lose(from, cause.Error())
+		r.options.Health.lose(from, cause)
 	}
 	if r.plan.Policy == profiles.Fail {
 		return seg.failed(doing, from, cause)
@@ -213,10 +213,46 @@ func (r *Runner) checkResults(ctx context.Context, seg *segment, at *placement, 
 			return err
 		}
 	}
+	if delegate.IsVendor(at.kind) {
+		if err := r.checkFinite(seg, in, out); err != nil {
+			return err
+		}
+	}
 	if r.options.Verify == nil || at.kind == r.options.Verify.Reference.Name() {
 		return nil
 	}
 	return r.verify(ctx, seg, at, in, out)
+}
+
+// checkFinite is an error when a device made infinities or NaNs of numbers that
+// were none. Should they be right, the backend that the segment moves to makes
+// them too.
+func (r *Runner) checkFinite(seg *segment, in, out []graph.Array) error {
+	for _, a := range in {
+		if !allFinite(a) {
+			return nil
+		}
+	}
+	for k, t := range seg.Outputs {
+		if !allFinite(out[k]) {
+			return fmt.Errorf("%w: %s has values that are no numbers", errWrong, r.model.TensorLabel(r.plan.Subgraph, t))
+		}
+	}
+	return nil
+}
+
+// allFinite looks at the exponents of float32 values; other types pass.
+func allFinite(a graph.Array) bool {
+	if a.Type != graph.Float32 {
+		return true
+	}
+	const exponent = 0x7f800000
+	for _, bits := range graph.View[uint32](a.Data) {
+		if bits&exponent == exponent {
+			return false
+		}
+	}
+	return true
 }
 
 // Notices are what a person should know of the runs so far, one line each: what

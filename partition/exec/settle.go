@@ -41,6 +41,15 @@ type refusing struct {
 	ops   map[int]bool
 }
 
+// isRemote says whether a backend runs in another process.
+func isRemote(b delegate.Backend) bool {
+	if r, ok := b.(*refusing); ok {
+		b = r.Backend
+	}
+	_, ok := b.(delegate.Remote)
+	return ok
+}
+
 // refuse adds operators to what a backend refuses. Each round of Settle adds at
 // least one, so it ends.
 func refuse(b delegate.Backend, m *graph.Model, ops []int) delegate.Backend {

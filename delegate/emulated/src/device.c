@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "kernel.h"
@@ -39,13 +40,17 @@ typedef struct {
 /* misbehave does what the options ask for at this point: 0 is Prepare, N the
  * N-th invoke. It returns 0 when the call shall fail. */
 static int misbehave(device* d, int at) {
-  int* volatile nowhere = NULL;
   if (d->lost) return 0;
   if (d->options.fault == FAULT_NONE || at != d->options.fault_at) return 1;
   switch (d->options.fault) {
     case FAULT_REFUSE: case FAULT_FAIL: return 0;
     case FAULT_LOST: d->lost = 1; return 0;
-    case FAULT_SEGV: *nowhere = 1; return 0;
+    case FAULT_SEGV: {
+      /* Not address 0, which some kernels let a program have. */
+      int* nowhere = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      *(volatile int*)nowhere = 1;
+      return 0;
+    }
     case FAULT_BUS: raise(SIGBUS); return 0;
     case FAULT_ABORT: abort();
     case FAULT_HANG: for (;;) pause();
