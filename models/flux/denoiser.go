@@ -3,7 +3,6 @@ package flux
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"nanoflux/graph"
 	"nanoflux/models/config"
@@ -232,6 +231,10 @@ func (d *denoiser) single(i int, z graph.T) graph.T {
 
 // splitColumns cuts a matrix of the given columns into the first n and the rest.
 func splitColumns(w []float32, n, columns int) (first, rest []float32) {
+	if weights.IsBlank(w) {
+		rows := len(w) / columns
+		return w[:rows*n], w[:rows*(columns-n)]
+	}
 	for at := 0; at < len(w); at += columns {
 		first = append(first, w[at:at+n]...)
 		rest = append(rest, w[at+n:at+columns]...)
@@ -249,10 +252,10 @@ func splitColumns(w []float32, n, columns int) (first, rest []float32) {
 func (d *denoiser) project(prefix string, s stream, n graph.T) (qk, v graph.T) {
 	width, heads, dim := d.c.Width(), d.c.Heads, d.c.HeadDim
 	order := halvesOrder(dim)
-	w := slices.Concat(
+	w := weights.Join(
 		permuteHeads(d.W.Get(prefix+s.q+".weight", width, width), order, width),
 		permuteHeads(d.W.Get(prefix+s.k+".weight", width, width), order, width))
-	bias := slices.Concat(
+	bias := weights.Join(
 		permuteHeads(d.W.Get(prefix+s.q+".bias", width), order, 1),
 		permuteHeads(d.W.Get(prefix+s.k+".bias", width), order, 1))
 	qk = d.Linear("attention/qk", n, w, bias, graph.ActNone)
@@ -261,11 +264,10 @@ func (d *denoiser) project(prefix string, s stream, n graph.T) (qk, v graph.T) {
 	weight := make([]float32, 0, 2*width)
 	normQ := permuteHeads(d.W.Get(prefix+s.normQ+".weight", dim), order, 1)
 	normK := permuteHeads(d.W.Get(prefix+s.normK+".weight", dim), order, 1)
-	for i := range normQ {
-		normQ[i] *= float32(1 / math.Sqrt(float64(dim)))
-	}
 	for range heads {
-		weight = append(weight, normQ...)
+		for _, v := range normQ {
+			weight = append(weight, v*float32(1/math.Sqrt(float64(dim))))
+		}
 	}
 	for range heads {
 		weight = append(weight, normK...)

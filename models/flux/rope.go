@@ -1,6 +1,10 @@
 package flux
 
-import "math"
+import (
+	"math"
+
+	"nanoflux/models/weights"
+)
 
 // Rotary positions. The reference rotates adjacent pairs of channels
 // (x[2j], x[2j+1]) by an angle a_j:
@@ -32,6 +36,9 @@ func halvesOrder(headDim int) []int {
 // order within each head: row h·D+i of the result is row h·D+order[i]. A vector
 // is a matrix of one column.
 func permuteHeads(values []float32, order []int, columns int) []float32 {
+	if weights.IsBlank(values) {
+		return values
+	}
 	d := len(order)
 	out := make([]float32, 0, len(values))
 	for head := 0; head < len(values); head += d * columns {

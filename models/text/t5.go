@@ -2,7 +2,6 @@ package text
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"nanoflux/graph"
@@ -114,7 +113,7 @@ func (t *t5) attention(layer int, n graph.T) graph.T {
 	b, tokens, heads, dim := t.B, t.o.Tokens, t.c.Heads, t.c.HeadDim
 	p, inner := t5Layer(layer, 0)+"SelfAttention.", heads*dim
 	get := func(name string) []float32 { return t.W.Get(p+name+".weight", inner, t.c.Width) }
-	qkv := t.Linear("attention/qkv", n, slices.Concat(get("q"), get("k"), get("v")), nil, graph.ActNone)
+	qkv := t.Linear("attention/qkv", n, weights.Join(get("q"), get("k"), get("v")), nil, graph.ActNone)
 	perHead := b.Transpose(b.Reshape(qkv, 1, tokens, 3*heads, dim), 0, 2, 1, 3)
 	part := b.Split(perHead, 1, 3)
 	scores := b.Add(b.BatchMatMul(part[0], part[1], false, true), t.bias)

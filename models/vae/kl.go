@@ -141,9 +141,9 @@ func (k *kl) attention(x graph.T, name string, channels int) graph.T {
 	return x
 }
 
-// times is values·factor, or values themselves for 1.
+// times is values·factor, or values themselves where that is the same.
 func times(values []float32, factor float64) []float32 {
-	if factor == 1 {
+	if factor == 1 || weights.IsBlank(values) {
 		return values
 	}
 	out := make([]float32, len(values))

@@ -1,11 +1,16 @@
 package vae
 
+import "nanoflux/models/weights"
+
 // Weights come in torch's order, [out, in, height, width]; the graph wants
 // [out, height, width, in]. Sub-pixel shuffles also number channels
 // differently, which is made good in the convolution next to them.
 
 // outputLast reorders a filter [out, in, k, k] to [out, k, k, in].
 func outputLast(w []float32, out, in, k int) []float32 {
+	if weights.IsBlank(w) {
+		return w
+	}
 	r := make([]float32, len(w))
 	at := 0
 	for o := range out {
@@ -37,6 +42,9 @@ func shuffleOrder(fine, n int) []int {
 
 // permute reorders blocks of n values: block i of the result is block order[i].
 func permute(values []float32, order []int, n int) []float32 {
+	if weights.IsBlank(values) {
+		return values
+	}
 	r := make([]float32, 0, len(values))
 	for _, from := range order {
 		r = append(r, values[from*n:(from+1)*n]...)

@@ -110,7 +110,7 @@ func (p *pocket) conv(x graph.T, name string, in, out, k int, inOrder, outOrder 
 	full := p.side + "." + name
 	w := outputLast(p.W.Get(full+".weight", out, in, k, k), out, in, k)
 	bias := p.W.Get(full+".bias", out)
-	if inOrder != nil {
+	if inOrder != nil && !weights.IsBlank(w) {
 		for at := 0; at < len(w); at += in {
 			copy(w[at:at+in], permute(w[at:at+in], inOrder, 1))
 		}

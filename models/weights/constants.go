@@ -3,6 +3,7 @@ package weights
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"nanoflux/graph"
 )
@@ -51,6 +52,9 @@ func (c *Constants) Exact(name string, values []float32, shape ...int) graph.T {
 }
 
 func (c *Constants) add(name string, values []float32, s Storage, shape []int) graph.T {
+	if IsBlank(values) {
+		return c.addBlank(name, values, s, shape)
+	}
 	if i := firstNotFinite(values); i >= 0 && c.err == nil {
 		c.err = fmt.Errorf("%w: element %d of %s is %v", ErrWeights, i, c.scope+name, values[i])
 	}
@@ -68,6 +72,24 @@ func (c *Constants) add(name string, values []float32, s Storage, shape []int) g
 		q = &graph.Quantization{Scale: scales, ZeroPoint: make([]int64, len(scales)), Dimension: 0}
 	default:
 		return c.b.Const(name, graph.Array{Type: graph.Float32, Shape: shape, Data: graph.Bytes(values)})
+	}
+	return c.b.Named(c.b.Dequantize(c.b.QuantizedConst(name, stored, q)), name+"_float")
+}
+
+// addBlank adds zeros in the form that add gives to values; they stay in the
+// memory that all blank weights share.
+func (c *Constants) addBlank(name string, values []float32, s Storage, shape []int) graph.T {
+	zeros := graph.Bytes(values)
+	stored := graph.Array{Type: graph.Float32, Shape: shape, Data: zeros}
+	var q *graph.Quantization
+	switch s {
+	case Float16:
+		stored.Type, stored.Data = graph.Float16, zeros[:len(values)*2]
+	case Int8:
+		stored.Type, stored.Data = graph.Int8, zeros[:len(values)]
+		q = &graph.Quantization{Scale: slices.Repeat([]float32{1}, shape[0]), ZeroPoint: make([]int64, shape[0])}
+	default:
+		return c.b.Const(name, stored)
 	}
 	return c.b.Named(c.b.Dequantize(c.b.QuantizedConst(name, stored, q)), name+"_float")
 }
