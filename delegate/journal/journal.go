@@ -1,0 +1,306 @@
+// Package journal remembers, from one start of the program to the next, what
+// vendors' backends did to it: a segment that ended a process is not given to the
+// same backend again, and what a delegate left to the CPU is known before it is
+// asked.
+//
+// It is a text file that is only appended to, one line a fact:
+//
+//	START key process time "what"
+//	END key process time ok|failed|lost ["cause"]
+//	LEFT key 3-5,9
+//
+// START is written before a vendor's code is called and END when it came back,
+// so a START without END, of a process that is gone, tells of a crash. Lines
+// that are none of these are skipped; losing the file loses nothing but time.
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Journal is a journal file. A nil Journal remembers nothing; all methods may be
+// called on it, and from any goroutine.
+type Journal struct {
+	path  string
+	token string // of this process
+
+	mutex   sync.Mutex
+	loaded  bool
+	entries map[Key]*entry
+	skipped int
+	err     error
+}
+
+// entry is what is known of a key.
+type entry struct {
+	// open counts the attempts of each process that have not ended.
+	open map[string]*attempts
+	lost *Crash
+	// good: it ended well once.
+	good bool
+	left []int
+}
+
+type attempts struct {
+	n    int
+	last Crash
+}
+
+// Crash is an attempt that did not come back.
+type Crash struct {
+	Key Key `json:"key"`
+	// What was tried: "nnapi: compile denoiser.tflite segment 3".
+	What string    `json:"what,omitempty"`
+	When time.Time `json:"when"`
+	// Cause is a clause for people.
+	Cause string `json:"cause"`
+}
+
+func (c *Crash) String() string {
+	return fmt.Sprintf("%s (%s)", c.Cause, c.When.Local().Format("2006-01-02 15:04"))
+}
+
+// endedIn is the cause of an attempt whose process never told how it went.
+const endedIn = "the program ended while it ran"
+
+// Outcome is how an attempt ended.
+type Outcome string
+
+// The outcomes. Only Lost keeps from trying again.
+const (
+	OK     Outcome = "ok"
+	Failed Outcome = "failed" // an error, and the backend lives
+	Lost   Outcome = "lost"   // the device or the process is gone
+)
+
+// Open takes the journal at path, which need not exist yet. The file is read
+// when it is first asked, and made when there is something to remember.
+func Open(path string) *Journal {
+	return &Journal{path: path, token: ownToken()}
+}
+
+// Path is where the journal is; empty for none.
+func (j *Journal) Path() string {
+	if j == nil {
+		return ""
+	}
+	return j.path
+}
+
+// Err is the first problem with the file. The journal goes on without what it
+// could not read or write.
+func (j *Journal) Err() error {
+	if j == nil {
+		return nil
+	}
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	return j.err
+}
+
+// Skipped is how many lines of the file could not be understood.
+func (j *Journal) Skipped() int {
+	if j == nil {
+		return 0
+	}
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	j.load()
+	return j.skipped
+}
+
+// entry makes a key's entry. The mutex is held and the file loaded.
+func (j *Journal) entry(k Key) *entry {
+	e := j.entries[k]
+	if e == nil {
+		e = &entry{open: map[string]*attempts{}}
+		j.entries[k] = e
+	}
+	return e
+}
+
+// Crashed says whether an attempt with this key did not come back, here or in a
+// process before; nil when none is known. An attempt that another process, or
+// this one, is still at is none.
+func (j *Journal) Crashed(k Key) *Crash {
+	if j == nil {
+		return nil
+	}
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	j.load()
+	if e := j.entries[k]; e != nil {
+		return e.crash()
+	}
+	return nil
+}
+
+func (e *entry) crash() *Crash {
+	if e.lost != nil {
+		c := *e.lost
+		return &c
+	}
+	var first *Crash
+	for token, a := range e.open {
+		if a.n > 0 && !alive(token) && (first == nil || a.last.When.Before(first.When)) {
+			c := a.last
+			first = &c
+		}
+	}
+	return first
+}
+
+// Crashes are all that are known, oldest first.
+func (j *Journal) Crashes() (list []Crash) {
+	if j == nil {
+		return nil
+	}
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	j.load()
+	for _, e := range j.entries {
+		if c := e.crash(); c != nil {
+			list = append(list, *c)
+		}
+	}
+	slices.SortFunc(list, func(a, b Crash) int {
+		if n := a.When.Compare(b.When); n != 0 {
+			return n
+		}
+		return slices.Compare([]byte(a.Key), []byte(b.Key))
+	})
+	return list
+}
+
+// Left is what a delegate is known to leave of a segment, by the segment's own
+// indices; nil when nothing is known.
+func (j *Journal) Left(k Key) []int {
+	if j == nil {
+		return nil
+	}
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	j.load()
+	if e := j.entries[k]; e != nil {
+		return slices.Clone(e.left)
+	}
+	return nil
+}
+
+// SetLeft remembers what a delegate left of a segment.
+func (j *Journal) SetLeft(k Key, ops []int) {
+	if j == nil || len(ops) == 0 {
+		return
+	}
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	j.load()
+	ops = slices.Clone(ops)
+	slices.Sort(ops)
+	ops = slices.Compact(ops)
+	if e := j.entry(k); !slices.Equal(e.left, ops) {
+		e.left = ops
+		j.append(leftLine(k, ops), false)
+	}
+}
+
+// Attempt is a call into a vendor's code.
+type Attempt struct {
+	journal *Journal
+	key     Key
+	what    string
+	once    sync.Once
+}
+
+// Begin notes that a vendor's code is about to be called; nothing of it reaches
+// the code before the line has reached the disk, where it has never gone well.
+func (j *Journal) Begin(k Key, what string) *Attempt {
+	if j == nil {
+		return nil
+	}
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	j.load()
+	e := j.entry(k)
+	a := e.open[j.token]
+	if a == nil {
+		a = &attempts{}
+		e.open[j.token] = a
+	}
+	a.n++
+	a.last = Crash{Key: k, What: what, When: now(), Cause: endedIn}
+	// A driver may take the whole device down.
+	j.append(startLine(k, j.token, a.last.When, what), !e.good)
+	return &Attempt{journal: j, key: k, what: what}
+}
+
+// End notes how the call ended; only the first one counts.
+func (a *Attempt) End(o Outcome, cause string) {
+	if a == nil {
+		return
+	}
+	a.once.Do(func() {
+		j := a.journal
+		j.mutex.Lock()
+		defer j.mutex.Unlock()
+		c := Crash{Key: a.key, What: a.what, When: now(), Cause: cause}
+		j.entry(a.key).end(j.token, o, c)
+		j.append(endLine(a.key, j.token, c.When, o, cause), false)
+	})
+}
+
+// Lose notes that a backend was lost in a call that was no attempt: a segment
+// that had gone well before.
+func (j *Journal) Lose(k Key, what, cause string) { j.Begin(k, what).End(Lost, cause) }
+
+func (e *entry) end(token string, o Outcome, c Crash) {
+	if a := e.open[token]; a != nil && a.n > 0 {
+		a.n--
+		if c.What == "" {
+			c.What = a.last.What
+		}
+		if a.n == 0 {
+			delete(e.open, token)
+		}
+	}
+	switch o {
+	case OK:
+		e.good = true
+	case Lost:
+		if e.lost == nil {
+			e.lost = &c
+		}
+	}
+}
+
+// Forget empties the journal and says how many crashes it knew. Everything is
+// tried again then.
+func (j *Journal) Forget() (int, error) {
+	if j == nil {
+		return 0, nil
+	}
+	n := len(j.Crashes())
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	if err := j.remove(); err != nil {
+		return 0, fmt.Errorf("journal: %w", err)
+	}
+	j.entries, j.skipped, j.err = map[Key]*entry{}, 0, nil
+	return n, nil
+}
+
+// now is the time as the file keeps it.
+func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
+
+// problem keeps the first error.
+func (j *Journal) problem(err error) {
+	if j.err == nil && err != nil {
+		j.err = fmt.Errorf("journal: %w; set %s to another file, or to off", err, Variable)
+	}
+}
+
+var errNoFile = errors.New("it is not a regular file")
