@@ -3,7 +3,7 @@
 
 ARCH := $(shell go env GOARCH)
 
-.PHONY: demo build build-tflite generate lint test fuzz cross emulate android clean
+.PHONY: demo build build-tflite emunpu generate faults lint test fuzz cross emulate android clean
 
 ## demo: three pictures from three prompts; needs Go and nothing else
 demo: build
@@ -42,6 +42,11 @@ lint:
 ## test: everything, on a fresh Debian; sets up what it needs
 test:
 	ci/test
+
+## faults: every fault of the emulated NPU at every point; prints the table of docs/reliability.md
+faults: build/tflite/ready
+	@ci/emunpu $(ARCH)
+	@eval "$$(ci/env $(ARCH))" && go run -tags tflite ./ci/faults
 
 ## fuzz: every fuzz target, longer than make test (FUZZTIME, 2m each)
 fuzz:

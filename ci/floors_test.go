@@ -40,6 +40,7 @@ var peers = []struct{ from, to string }{
 	{"nanoflux/delegate/all", "nanoflux/"},
 	{"nanoflux/delegate/tflite", "nanoflux/delegate/tflite/"},
 	{"nanoflux/delegate/", "nanoflux/delegate/dl"},
+	{"nanoflux/delegate/guarded", "nanoflux/delegate/journal"},
 	{"nanoflux/delegate/", "nanoflux/delegate/shared"},
 	{"nanoflux/delegate/", "nanoflux/delegate/support"},
 	{"nanoflux/delegate/", "nanoflux/delegate/tflite"}, // what every delegate is put into

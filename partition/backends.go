@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"nanoflux/delegate"
+	"nanoflux/delegate/guarded"
 	"nanoflux/delegate/isolate"
+	"nanoflux/delegate/journal"
 	"nanoflux/graph"
 	"nanoflux/profiles"
 )
@@ -20,6 +22,9 @@ type Isolation struct {
 	Worker []string
 	// None runs every backend in the program itself, as if it were trusted.
 	None bool
+	// Journal keeps what took a backend down from being tried again; nil for
+	// none.
+	Journal *journal.Journal
 }
 
 // OpenBackends opens every backend of the profile, by the profile's names. A
@@ -48,8 +53,11 @@ func OpenBackends(p *profiles.Profile, isolation Isolation) (map[string]delegate
 // open opens one backend of a profile.
 func open(b profiles.Backend, isolation Isolation) (delegate.Backend, error) {
 	backend, err := delegate.Open(b.Kind, b.Options)
-	if err != nil || b.Trusted || isolation.None || !delegate.IsVendor(b.Kind) {
+	if err != nil || !delegate.IsVendor(b.Kind) {
 		return backend, err
+	}
+	if b.Trusted || isolation.None {
+		return guarded.New(backend, b.Kind, b.Options, isolation.Journal), nil
 	}
 	isolated, err := isolate.New(backend, b.Kind, b.Options, isolate.Options{
 		Command:     isolation.Worker,
@@ -58,7 +66,7 @@ func open(b profiles.Backend, isolation Isolation) (delegate.Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	return isolated, nil
+	return guarded.New(isolated, b.Kind, b.Options, isolation.Journal), nil
 }
 
 // CloseBackends ends the processes of isolated backends. Their executables must

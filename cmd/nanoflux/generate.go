@@ -14,6 +14,7 @@ import (
 	"nanoflux/cmd/nanoflux/internal/outfile"
 	"nanoflux/cmd/nanoflux/internal/progress"
 	"nanoflux/models/pipeline"
+	"nanoflux/partition"
 	"nanoflux/profiles"
 )
 
@@ -109,7 +110,7 @@ func makePicture(c *cli.Context, profile *profiles.Profile, request pipeline.Req
 	if err != nil {
 		return nil, err
 	}
-	p, err := pipeline.New(c.Context, b, pipeline.Options{Profile: profile, Verify: verify})
+	p, err := pipeline.New(c.Context, b, pipeline.Options{Profile: profile, Verify: verify, Isolation: partition.Isolation{Journal: openJournal(c)}})
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"nanoflux/cmd/nanoflux/internal/modelrun"
 	"nanoflux/cmd/nanoflux/internal/outfile"
 	"nanoflux/graph"
+	"nanoflux/partition"
 )
 
 func runCommand() *cli.Command {
@@ -65,7 +66,7 @@ func runModel(c *cli.Context) error {
 		return badInput(err)
 	}
 	defer m.Close()
-	result, err := modelrun.Run(c.Context, modelrun.Request{Model: m, Profile: profile, Inputs: c.StringSlice("input"), Reference: reference, Verify: verify})
+	result, err := modelrun.Run(c.Context, modelrun.Request{Model: m, Profile: profile, Inputs: c.StringSlice("input"), Reference: reference, Verify: verify, Isolation: partition.Isolation{Journal: openJournal(c)}})
 	if result == nil {
 		return err
 	}

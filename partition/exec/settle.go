@@ -43,11 +43,16 @@ type refusing struct {
 
 // isRemote says whether a backend runs in another process.
 func isRemote(b delegate.Backend) bool {
-	if r, ok := b.(*refusing); ok {
-		b = r.Backend
+	for {
+		if _, ok := b.(delegate.Remote); ok {
+			return true
+		}
+		u, ok := b.(interface{ Unwrap() delegate.Backend })
+		if !ok {
+			return false
+		}
+		b = u.Unwrap()
 	}
-	_, ok := b.(delegate.Remote)
-	return ok
 }
 
 // refuse adds operators to what a backend refuses. Each round of Settle adds at
@@ -65,6 +70,9 @@ func refuse(b delegate.Backend, m *graph.Model, ops []int) delegate.Backend {
 	}
 	return r
 }
+
+// Unwrap is the backend below.
+func (r *refusing) Unwrap() delegate.Backend { return r.Backend }
 
 // Supports implements delegate.Backend.
 func (r *refusing) Supports(m *graph.Model, sub, op int) *delegate.Refusal {

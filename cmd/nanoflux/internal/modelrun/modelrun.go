@@ -35,6 +35,8 @@ type Request struct {
 	// Reference is the kind of a backend that runs the whole model too;
 	// empty for none.
 	Reference string
+	// Isolation is for backends of vendors.
+	Isolation partition.Isolation
 	// Verify compares each segment's results; nil does not.
 	Verify *exec.Verify
 }
@@ -99,7 +101,7 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
 	}
 	start := time.Now()
-	backends, err := partition.OpenBackends(r.Profile, partition.Isolation{})
+	backends, err := partition.OpenBackends(r.Profile, r.Isolation)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,139 @@
+package guarded
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"nanoflux/delegate"
+	"nanoflux/delegate/journal"
+	"nanoflux/graph"
+)
+
+// fake is a backend that does as it is told.
+type fake struct {
+	compile, run error
+	compiled     int
+}
+
+func (f *fake) Name() string { return "fake" }
+func (f *fake) Probe(context.Context) (delegate.Device, error) {
+	return delegate.Device{Description: "fake"}, nil
+}
+func (f *fake) Supports(*graph.Model, int, int) *delegate.Refusal { return nil }
+func (f *fake) Compile(context.Context, *graph.Model) (delegate.Executable, error) {
+	f.compiled++
+	return f, f.compile
+}
+func (f *fake) Run(context.Context, []graph.Array, []graph.Array) error { return f.run }
+func (f *fake) Close() error                                            { return nil }
+
+func segment(t *testing.T, n int) *graph.Model {
+	t.Helper()
+	b := graph.NewBuilder("segment")
+	x := b.Input("x", graph.Float32, n)
+	b.Output("y", b.Add(x, x))
+	m, err := b.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// try compiles and runs once.
+func try(t *testing.T, j *journal.Journal, f *fake, m *graph.Model, options map[string]any) error {
+	t.Helper()
+	e, err := New(f, "fake", options, j).Compile(t.Context(), m)
+	if err != nil {
+		return err
+	}
+	return errors.Join(e.Run(t.Context(), nil, nil), e.Close())
+}
+
+func TestASegmentThatTookItsBackendDownIsNotTriedAgain(t *testing.T) {
+	lost := &delegate.LostError{Backend: "fake", Cause: "killed by SIGSEGV"}
+	for name, f := range map[string]*fake{"at Compile": {compile: lost}, "in a run": {run: lost}} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "folder", "journal")
+			if err := try(t, journal.Open(path), f, segment(t, 4), nil); !errors.Is(err, delegate.ErrLost) {
+				t.Fatal(err)
+			}
+			// The next start of the program.
+			good := &fake{}
+			err := try(t, journal.Open(path), good, segment(t, 4), nil)
+			if !errors.Is(err, ErrRemembered) || !strings.Contains(err.Error(), "killed by SIGSEGV") || !strings.Contains(err.Error(), "doctor --forget") || good.compiled != 0 {
+				t.Errorf("got %v after %d compiles", err, good.compiled)
+			}
+			if err := try(t, journal.Open(path), good, segment(t, 5), nil); err != nil {
+				t.Errorf("another segment: %v", err)
+			}
+			if err := try(t, journal.Open(path), good, segment(t, 4), map[string]any{"fp16": true}); err != nil {
+				t.Errorf("other options: %v", err)
+			}
+			if _, err := journal.Open(path).Forget(); err != nil {
+				t.Fatal(err)
+			}
+			if err := try(t, journal.Open(path), good, segment(t, 4), nil); err != nil {
+				t.Errorf("forgotten: %v", err)
+			}
+		})
+	}
+}
+
+func TestALossInALaterRunIsRemembered(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	f := &fake{}
+	e, err := New(f, "fake", nil, journal.Open(path)).Compile(t.Context(), segment(t, 4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Run(t.Context(), nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.run = &delegate.LostError{Backend: "fake", Cause: "hung"}
+	if err := e.Run(t.Context(), nil, nil); !errors.Is(err, delegate.ErrLost) {
+		t.Fatal(err)
+	}
+	if err := try(t, journal.Open(path), &fake{}, segment(t, 4), nil); !errors.Is(err, ErrRemembered) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnotherLibraryIsAnotherAttempt(t *testing.T) {
+	dir := t.TempDir()
+	path, library := filepath.Join(dir, "journal"), filepath.Join(dir, "lib.so")
+	options := map[string]any{"library": library}
+	if err := os.WriteFile(library, []byte("1"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_ = try(t, journal.Open(path), &fake{run: &delegate.LostError{Cause: "x"}}, segment(t, 4), options)
+	if err := try(t, journal.Open(path), &fake{}, segment(t, 4), options); !errors.Is(err, ErrRemembered) {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(library, []byte("22"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := try(t, journal.Open(path), &fake{}, segment(t, 4), options); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatOnlyFailedIsTriedAgain(t *testing.T) {
+	j := journal.Open(filepath.Join(t.TempDir(), "journal"))
+	for range 2 {
+		f := &fake{compile: errors.New("out of memory")}
+		if err := try(t, j, f, segment(t, 4), nil); f.compiled != 1 {
+			t.Error(err)
+		}
+	}
+}
+
+func TestWithoutAJournalItIsTheBackendItself(t *testing.T) {
+	f := &fake{}
+	if b := New(f, "fake", nil, nil); b != delegate.Backend(f) {
+		t.Errorf("%T", b)
+	}
+}

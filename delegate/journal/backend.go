@@ -1,0 +1,122 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"nanoflux/delegate"
+	"nanoflux/graph"
+)
+
+// ErrRemembered: the segment took this backend down before.
+var ErrRemembered = errors.New("not tried again")
+
+// Backend is a backend whose attempts are written down. It implements
+// delegate.Backend.
+type Backend struct {
+	delegate.Backend
+	journal *Journal
+	kind    string
+	options map[string]any
+	lost    atomic.Bool
+}
+
+// Wrap has a backend's attempts written to the journal, and keeps segments from
+// it that took it down before. With a nil journal it is the backend itself.
+func (j *Journal) Wrap(b delegate.Backend, kind string, options map[string]any) delegate.Backend {
+	if j == nil {
+		return b
+	}
+	return &Backend{Backend: b, journal: j, kind: kind, options: options}
+}
+
+// Unwrap is the backend below.
+func (b *Backend) Unwrap() delegate.Backend { return b.Backend }
+
+// Close closes the backend below, if it can be.
+func (b *Backend) Close() error {
+	if c, ok := b.Backend.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+// Compile implements delegate.Backend. The error wraps ErrRemembered for a
+// segment that took the backend down before.
+func (b *Backend) Compile(ctx context.Context, segment *graph.Model) (delegate.Executable, error) {
+	key := KeyOf(segment, b.kind, b.options)
+	if crash := b.journal.Crashed(key); crash != nil {
+		return nil, fmt.Errorf("%s: %w: it took the backend down before: %v; nanoflux doctor --forget has it tried", b.kind, ErrRemembered, crash)
+	}
+	what := b.kind + ": " + segment.Name
+	attempt := b.journal.Begin(key, what)
+	e, err := b.Backend.Compile(ctx, segment)
+	attempt.End(b.outcome(err))
+	if err != nil {
+		return nil, err
+	}
+	x := &executable{Executable: e, backend: b, key: key, what: what}
+	if d, ok := e.(delegate.Delegated); ok {
+		return &delegated{x, d}, nil
+	}
+	return x, nil
+}
+
+// outcome says how a call ended. The first call that tells of the loss is blamed
+// for it: what is called after that never reached the device.
+func (b *Backend) outcome(err error) (o Outcome, cause string) {
+	switch {
+	case err == nil:
+		return OK, ""
+	case !errors.Is(err, delegate.ErrLost) || !b.lost.CompareAndSwap(false, true):
+		return Failed, err.Error()
+	}
+	var lost *delegate.LostError
+	if errors.As(err, &lost) {
+		return Lost, lost.Cause
+	}
+	return Lost, err.Error()
+}
+
+// executable writes down its runs until one went well, and its loss. Between
+// Compile and the first run no attempt is open: a program that is ended there
+// says nothing of the segment.
+type executable struct {
+	delegate.Executable
+	backend *Backend
+	key     Key
+	what    string
+	good    atomic.Bool
+}
+
+// delegated is an executable with a delegate.
+type delegated struct {
+	*executable
+	inner delegate.Delegated
+}
+
+// Taken implements delegate.Delegated.
+func (d *delegated) Taken() delegate.Taken { return d.inner.Taken() }
+
+// Run implements delegate.Executable.
+func (e *executable) Run(ctx context.Context, inputs, outputs []graph.Array) error {
+	var attempt *Attempt
+	if !e.good.Load() {
+		attempt = e.backend.journal.Begin(e.key, e.what)
+	}
+	err := e.Executable.Run(ctx, inputs, outputs)
+	o, cause := e.backend.outcome(err)
+	switch {
+	case attempt != nil:
+		attempt.End(o, cause)
+	case o == Lost:
+		e.backend.journal.Lose(e.key, e.what, cause)
+	}
+	if o == OK {
+		e.good.Store(true)
+	}
+	return err
+}
