@@ -77,9 +77,9 @@ const (
 	Lost   Outcome = "lost"   // the device or the process is gone
 )
 
-// New is the journal at path, which need not exist yet. The file is read when it
-// is first asked, and made when there is something to remember.
-func New(path string) *Journal {
+// Open takes the journal at path, which need not exist yet. The file is read
+// when it is first asked, and made when there is something to remember.
+func Open(path string) *Journal {
 	return &Journal{path: path, token: ownToken()}
 }
 
@@ -277,18 +277,20 @@ func (e *entry) end(token string, o Outcome, c Crash) {
 	}
 }
 
-// Forget empties the journal: everything is tried again then.
-func (j *Journal) Forget() error {
+// Forget empties the journal and says how many crashes it knew. Everything is
+// tried again then.
+func (j *Journal) Forget() (int, error) {
 	if j == nil {
-		return nil
+		return 0, nil
 	}
+	n := len(j.Crashes())
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	if err := j.remove(); err != nil {
-		return fmt.Errorf("journal: %w", err)
+		return 0, fmt.Errorf("journal: %w", err)
 	}
-	j.entries, j.skipped, j.err, j.loaded = map[Key]*entry{}, 0, nil, true
-	return nil
+	j.entries, j.skipped, j.err = map[Key]*entry{}, 0, nil
+	return n, nil
 }
 
 // now is the time as the file keeps it.
@@ -297,7 +299,7 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
 // problem keeps the first error.
 func (j *Journal) problem(err error) {
 	if j.err == nil && err != nil {
-		j.err = fmt.Errorf("journal: %w; set %s to another file, or to off", err, Environment)
+		j.err = fmt.Errorf("journal: %w; set %s to another file, or to off", err, Variable)
 	}
 }
 

@@ -4,26 +4,31 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"os"
-	"slices"
 
+	"nanoflux/delegate"
 	"nanoflux/graph"
 )
 
 // Key identifies a segment on a backend: 32 hexadecimal digits.
 type Key string
 
+// Backend is what a key says of a backend: another library, or other options,
+// are another backend.
+type Backend struct {
+	Kind    string
+	Options map[string]any
+	Device  delegate.Device
+}
+
 // apart is the size from which a constant counts by its size alone: what crashes
 // a compiler is a graph's form, and reading all weights of a large model takes
 // seconds.
 const apart = 4096
 
-// KeyOf makes the key of a segment on a kind of backend; empty for a model that
-// cannot be written, of which nothing is remembered. The model's name does not
-// count. Another library, which stands in the options, or other options are
-// another key.
-func KeyOf(segment *graph.Model, kind string, options map[string]any) Key {
+// KeyOf makes the key of a segment on a backend; empty for a model that cannot
+// be written, of which nothing is remembered. The model's name does not count.
+func KeyOf(segment *graph.Model, b Backend) Key {
 	structure, err := graph.Structure(segment, func(i int) bool { return len(segment.Buffers[i]) >= apart })
 	if err != nil {
 		return ""
@@ -35,16 +40,10 @@ func KeyOf(segment *graph.Model, kind string, options map[string]any) Key {
 			fmt.Fprintf(h, "%d %d\n", i, len(data))
 		}
 	}
-	fmt.Fprintf(h, "%q\n", kind)
-	for _, name := range slices.Sorted(maps.Keys(options)) {
-		fmt.Fprintf(h, "%q %#v\n", name, options[name])
-		path, ok := options[name].(string)
-		if !ok || path == "" {
-			continue
-		}
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			fmt.Fprintf(h, "%d %d\n", info.Size(), info.ModTime().UnixNano())
-		}
+	// fmt writes maps in the order of their keys.
+	fmt.Fprintf(h, "%q %#v %q %q %q\n", b.Kind, b.Options, b.Device.Library, b.Device.Version, b.Device.Features)
+	if info, err := os.Stat(b.Device.Library); b.Device.Library != "" && err == nil {
+		fmt.Fprintf(h, "%d %d\n", info.Size(), info.ModTime().UnixNano())
 	}
 	return Key(hex.EncodeToString(h.Sum(nil))[:keyDigits])
 }

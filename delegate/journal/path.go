@@ -1,29 +1,29 @@
 package journal
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 )
 
-// Environment is the variable that names the journal's file; off, - or nothing
-// for none.
-const Environment = "NANOFLUX_JOURNAL"
+// Variable is the environment variable that names the file; "off", "-" or
+// nothing between the quotes for none.
+const Variable = "NANOFLUX_JOURNAL"
 
-// Default is the user's journal: the file that Environment names, or
+// Default is the user's journal: the file that Variable names, or
 // nanoflux/journal in the user's folder for caches. It is nil when there shall be
-// none, and on a system without such a folder.
-func Default() *Journal {
-	path, set := os.LookupEnv(Environment)
-	if !set {
-		dir, err := os.UserCacheDir()
-		if err != nil {
-			return nil
+// none. The error says why there can be none.
+func Default() (*Journal, error) {
+	if path, set := os.LookupEnv(Variable); set {
+		switch path {
+		case "", "-", "off":
+			return nil, nil
 		}
-		path = filepath.Join(dir, "nanoflux", "journal")
+		return Open(path), nil
 	}
-	switch path {
-	case "", "-", "off":
-		return nil
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return nil, fmt.Errorf("no journal: %w; set %s to a file, or to off", err, Variable)
 	}
-	return New(path)
+	return Open(filepath.Join(dir, "nanoflux", "journal")), nil
 }
