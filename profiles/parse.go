@@ -54,6 +54,7 @@ func (r *reader) profile(root *yaml.Node, p *Profile) {
 		{"description", false, func(n *yaml.Node) { p.Description, _ = r.text(n, "description", maxText) }},
 		{"match", false, func(n *yaml.Node) { r.match(n, &p.Match) }},
 		{"backends", true, func(n *yaml.Node) { r.backends(n, p) }},
+		{"rewrites", false, func(n *yaml.Node) { p.Rewrites = r.rewrites(n) }},
 		{"rules", false, func(n *yaml.Node) { rules = n }},
 		{"policy", false, func(n *yaml.Node) {
 			s, _ := r.choice(n, "policy", []string{string(Fail), string(Warn), string(Fallback)})

@@ -42,6 +42,9 @@ type Profile struct {
 	Match Match
 	// Backends in order of preference; at least one.
 	Backends []Backend
+	// Rewrites are names of passes (package graph/rewrite) that change how a
+	// model is written before it is planned; their order does not count.
+	Rewrites []string
 	Rules    []Rule
 	Policy   Policy
 }

@@ -186,7 +186,8 @@ func operators(m *graph.Model) int {
 }
 
 // clone is a model with lists of its own and m's buffers, options and shapes.
-// It does not own m's file.
+// It knows the file that they lie in, and does not own it: to close it does
+// nothing.
 func clone(m *graph.Model) *graph.Model {
 	out := &graph.Model{
 		Name:        m.Name,
@@ -195,6 +196,7 @@ func clone(m *graph.Model) *graph.Model {
 		Buffers:     slices.Clone(m.Buffers),
 		Metadata:    slices.Clone(m.Metadata),
 		Signatures:  slices.Clone(m.Signatures),
+		File:        m.File,
 	}
 	for s := range out.Subgraphs {
 		g := &out.Subgraphs[s]
