@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
+	"sync/atomic"
 
 	"nanoflux/delegate"
 	"nanoflux/delegate/journal"
@@ -23,6 +23,7 @@ type Backend struct {
 	journal *journal.Journal
 	kind    string
 	options map[string]any
+	lost    atomic.Bool
 }
 
 // New has a backend's attempts written to j. With a nil journal it is the
@@ -62,42 +63,42 @@ func (b *Backend) Compile(ctx context.Context, segment *graph.Model) (delegate.E
 	what := b.kind + " " + segment.Name
 	attempt := b.journal.Begin(key, what)
 	e, err := b.Backend.Compile(ctx, segment)
+	attempt.End(b.outcome(err))
 	if err != nil {
-		attempt.End(outcome(err))
 		return nil, err
 	}
-	x := &executable{Executable: e, journal: b.journal, attempt: attempt, key: key, what: what}
+	x := &executable{Executable: e, backend: b, key: key, what: what}
 	if d, ok := e.(delegate.Delegated); ok {
 		return &delegated{x, d}, nil
 	}
 	return x, nil
 }
 
-// outcome says how an attempt ended.
-func outcome(err error) (o journal.Outcome, cause string) {
-	var lost *delegate.LostError
+// outcome says how a call ended. The first call that tells of the loss is blamed
+// for it: what is called after that never reached the device.
+func (b *Backend) outcome(err error) (o journal.Outcome, cause string) {
 	switch {
 	case err == nil:
 		return journal.OK, ""
-	case errors.As(err, &lost):
-		return journal.Lost, lost.Cause
-	case errors.Is(err, delegate.ErrLost):
-		return journal.Lost, err.Error()
+	case !errors.Is(err, delegate.ErrLost) || !b.lost.CompareAndSwap(false, true):
+		return journal.Failed, err.Error()
 	}
-	return journal.Failed, err.Error()
+	var lost *delegate.LostError
+	if errors.As(err, &lost) {
+		return journal.Lost, lost.Cause
+	}
+	return journal.Lost, err.Error()
 }
 
-// executable writes down its first good run, and its loss.
+// executable writes down its runs until one went well, and its loss. Between
+// Compile and the first run no attempt is open: a program that is ended there
+// says nothing of the segment.
 type executable struct {
 	delegate.Executable
-	journal *journal.Journal
-	attempt *journal.Attempt
+	backend *Backend
 	key     journal.Key
 	what    string
-
-	mutex sync.Mutex
-	good  bool
-	lost  bool
+	good    atomic.Bool
 }
 
 // delegated is an executable with a delegate.
@@ -111,28 +112,20 @@ func (d *delegated) Taken() delegate.Taken { return d.inner.Taken() }
 
 // Run implements delegate.Executable.
 func (e *executable) Run(ctx context.Context, inputs, outputs []graph.Array) error {
-	err := e.Executable.Run(ctx, inputs, outputs)
-	e.mutex.Lock()
-	defer e.mutex.Unlock()
-	o, cause := outcome(err)
-	switch {
-	case o == journal.OK && !e.good:
-		e.good = true
-		e.attempt.End(o, cause)
-	case o == journal.Lost && !e.lost:
-		e.lost = true
-		if e.good {
-			e.journal.Lose(e.key, e.what, cause)
-		} else {
-			e.attempt.End(o, cause)
-		}
+	var attempt *journal.Attempt
+	if !e.good.Load() {
+		attempt = e.backend.journal.Begin(e.key, e.what)
 	}
-	return err
-}
-
-// Close implements delegate.Executable.
-func (e *executable) Close() error {
-	err := e.Executable.Close()
-	e.attempt.End(journal.OK, "")
+	err := e.Executable.Run(ctx, inputs, outputs)
+	o, cause := e.backend.outcome(err)
+	switch {
+	case attempt != nil:
+		attempt.End(o, cause)
+	case o == journal.Lost:
+		e.backend.journal.Lose(e.key, e.what, cause)
+	}
+	if o == journal.OK {
+		e.good.Store(true)
+	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -17,6 +18,8 @@ import (
 type fake struct {
 	compile, run error
 	compiled     int
+	// during is called in the middle of a run.
+	during func()
 }
 
 func (f *fake) Name() string { return "fake" }
@@ -28,8 +31,13 @@ func (f *fake) Compile(context.Context, *graph.Model) (delegate.Executable, erro
 	f.compiled++
 	return f, f.compile
 }
-func (f *fake) Run(context.Context, []graph.Array, []graph.Array) error { return f.run }
-func (f *fake) Close() error                                            { return nil }
+func (f *fake) Run(context.Context, []graph.Array, []graph.Array) error {
+	if f.during != nil {
+		f.during()
+	}
+	return f.run
+}
+func (f *fake) Close() error { return nil }
 
 func segment(t *testing.T, n int) *graph.Model {
 	t.Helper()
@@ -99,6 +107,74 @@ func TestALossInALaterRunIsRemembered(t *testing.T) {
 	}
 	if err := try(t, journal.Open(path), &fake{}, segment(t, 4), nil); !errors.Is(err, ErrRemembered) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A program that is ended between Compile and the first run, or long after it,
+// says nothing of the segment; one that is ended in a run does.
+func TestOnlyACallThatDidNotComeBackIsACrash(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	crashed := func() *journal.Crash {
+		t.Helper()
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// As if the process that wrote it were gone.
+		own := regexp.MustCompile(`(START|END) ([0-9a-f]+) [0-9@]+ `)
+		other := filepath.Join(t.TempDir(), "journal")
+		if err := os.WriteFile(other, own.ReplaceAll(text, []byte("$1 $2 0 ")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return journal.Open(other).Crashed(journal.KeyOf(segment(t, 4), journal.Backend{Kind: "fake"}))
+	}
+	f := &fake{}
+	e, err := New(f, "fake", nil, journal.Open(path)).Compile(t.Context(), segment(t, 4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := crashed(); c != nil {
+		t.Errorf("after Compile: %v", c)
+	}
+	f.during = func() {
+		if crashed() == nil {
+			t.Error("in the first run: no crash")
+		}
+	}
+	for range 2 {
+		if err := e.Run(t.Context(), nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		if c := crashed(); c != nil {
+			t.Errorf("after a run: %v", c)
+		}
+		f.during = nil
+	}
+}
+
+func TestOnlyTheSegmentThatTookTheBackendDownIsBlamed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	f := &fake{}
+	b := New(f, "fake", nil, journal.Open(path))
+	var list []delegate.Executable
+	for n := range 2 {
+		e, err := b.Compile(t.Context(), segment(t, 4+n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, e)
+	}
+	f.run = &delegate.LostError{Backend: "fake", Cause: "gone"}
+	for _, e := range list {
+		if err := e.Run(t.Context(), nil, nil); !errors.Is(err, delegate.ErrLost) {
+			t.Fatal(err)
+		}
+	}
+	if err := try(t, journal.Open(path), &fake{}, segment(t, 4), nil); !errors.Is(err, ErrRemembered) {
+		t.Errorf("the first: %v", err)
+	}
+	if err := try(t, journal.Open(path), &fake{}, segment(t, 5), nil); err != nil {
+		t.Errorf("the second: %v", err)
 	}
 }
 

@@ -40,9 +40,9 @@ type entry struct {
 	// open counts the attempts of each process that have not ended.
 	open map[string]*attempts
 	lost *Crash
-	// good: it ended well once.
-	good bool
-	left []int
+	// ended counts the attempts that ended well.
+	ended int
+	left  []int
 }
 
 type attempts struct {
@@ -216,8 +216,13 @@ type Attempt struct {
 	once    sync.Once
 }
 
-// Begin notes that a vendor's code is about to be called; nothing of it reaches
-// the code before the line has reached the disk, where it has never gone well.
+// wellKnown is how many attempts must have ended well until a START may wait for
+// the disk: one to compile, one to run.
+const wellKnown = 2
+
+// Begin notes that a vendor's code is about to be called. The line is on the disk
+// when Begin returns, unless the segment is well known there: a driver may take
+// the whole device down.
 func (j *Journal) Begin(k Key, what string) *Attempt {
 	if j == nil {
 		return nil
@@ -233,8 +238,7 @@ func (j *Journal) Begin(k Key, what string) *Attempt {
 	}
 	a.n++
 	a.last = Crash{Key: k, What: what, When: now(), Cause: endedIn}
-	// A driver may take the whole device down.
-	j.append(startLine(k, j.token, a.last.When, what), !e.good)
+	j.append(startLine(k, j.token, a.last.When, what), e.ended < wellKnown)
 	return &Attempt{journal: j, key: k, what: what}
 }
 
@@ -269,7 +273,7 @@ func (e *entry) end(token string, o Outcome, c Crash) {
 	}
 	switch o {
 	case OK:
-		e.good = true
+		e.ended++
 	case Lost:
 		if e.lost == nil {
 			e.lost = &c
