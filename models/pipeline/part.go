@@ -14,7 +14,7 @@ import (
 	"nanoflux/profiles"
 )
 
-// part is one model of the bundle, planned and ready to run.
+// part is one model of the bundle, rewritten as the profile asks, planned and ready to run.
 type part struct {
 	name   string
 	model  *graph.Model
@@ -26,6 +26,10 @@ type part struct {
 }
 
 func newPart(ctx context.Context, name string, m *graph.Model, p *profiles.Profile, backends map[string]delegate.Backend, o exec.Options) (*part, error) {
+	m, _, err := partition.Rewritten(m, p)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %s: %w", name, err)
+	}
 	runner, plan, err := exec.Settle(ctx, m, 0, p, backends, o)
 	if err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", name, err)

@@ -106,7 +106,11 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 		return nil, err
 	}
 	defer partition.CloseBackends(backends)
-	runner, plan, err := exec.Settle(ctx, m, 0, r.Profile, backends, exec.Options{Verify: r.Verify})
+	written, _, err := partition.Rewritten(m, r.Profile)
+	if err != nil {
+		return nil, err
+	}
+	runner, plan, err := exec.Settle(ctx, written, 0, r.Profile, backends, exec.Options{Verify: r.Verify})
 	if err != nil {
 		return nil, err
 	}
