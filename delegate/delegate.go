@@ -134,6 +134,9 @@ const (
 	ReasonDevice       Reason = "device"       // the device itself, asked, left it
 	ReasonUnavailable  Reason = "unavailable"  // the backend is not on this device
 	ReasonRule         Reason = "rule"         // a rule of the profile sends it elsewhere
+	ReasonLost         Reason = "lost"         // the backend was lost, now or at a start before
+	ReasonFailed       Reason = "failed"       // it was tried, and the backend gave an error
+	ReasonWrong        Reason = "wrong"        // it was tried, and the results cannot be right
 )
 
 // Refusal says why a backend does not take an operator. It is an error that

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -135,7 +136,7 @@ func measure(n *yaml.Node, operators *int) error {
 		return fmt.Errorf("line %d: aliases are not allowed in a plan", n.Line)
 	}
 	for i, child := range n.Content {
-		if n.Kind == yaml.MappingNode && i%2 == 1 && (n.Content[i-1].Value == "ops" || n.Content[i-1].Value == "unused") {
+		if n.Kind == yaml.MappingNode && i%2 == 1 && slices.Contains([]string{"ops", "unused", "avoided"}, n.Content[i-1].Value) {
 			_, total, err := parseOps(child)
 			if err != nil {
 				return err

@@ -27,6 +27,9 @@ type placer struct {
 	missedFirst []int
 	// used says for each rule whether it matched an operator.
 	used []bool
+	// avoided are, for each candidate, the placed operators that rules keep from
+	// it.
+	avoided []Ops
 	// refusals remembers what Supports said about constant operators, which
 	// are asked about once for each consumer.
 	refusals map[[2]int]*delegate.Refusal
@@ -37,6 +40,7 @@ func (pl *placer) placeAll(ctx context.Context) error {
 	n := len(f.graph.Ops)
 	pl.chosen, pl.why = make([]int, n), make([]string, n)
 	pl.used = make([]bool, len(pl.profile.Rules))
+	pl.avoided = make([]Ops, len(pl.candidates))
 	pl.refusals = map[[2]int]*delegate.Refusal{}
 	var unplaced []*UnplacedError
 	for i := range n {
@@ -125,6 +129,11 @@ func (pl *placer) place(i int) *UnplacedError {
 		missed = append(missed, Miss{Op: i, Name: pl.flow.graph.Ops[i].Name(), Backend: pl.candidates[c].Name, Refusal: r})
 	}
 	chosen, refused := -1, ""
+	for _, x := range list {
+		if x.avoided >= 0 {
+			pl.avoided[x.candidate] = append(pl.avoided[x.candidate], i)
+		}
+	}
 	for _, x := range list {
 		if x.avoided >= 0 {
 			miss(x.candidate, *delegate.Refuse(delegate.ReasonRule, "%s avoids it", pl.ruleLabel(x.avoided)))

@@ -55,6 +55,9 @@ type BackendSummary struct {
 	Operators int `yaml:"operators" json:"operators"`
 	// MACs are multiply-accumulate operations of one run, see MACs.
 	MACs int64 `yaml:"macs" json:"macs"`
+	// Avoided are operators that rules keep from it; a segment with one of them
+	// does not move here either, when the backend that it is on fails.
+	Avoided Ops `yaml:"avoided,omitempty" json:"avoided,omitempty"`
 }
 
 // Segment is a set of operators that one backend runs in one go.
@@ -118,8 +121,8 @@ func (pl *placer) plan(sets [][]int) *Plan {
 		}
 	}
 	p.Unused = f.unused(p.Segments)
-	for _, c := range pl.candidates {
-		b := BackendSummary{Name: c.Name, Kind: c.Kind, Device: c.device.Description}
+	for i, c := range pl.candidates {
+		b := BackendSummary{Name: c.Name, Kind: c.Kind, Device: c.device.Description, Avoided: pl.avoided[i]}
 		if c.missing != nil {
 			b.Unavailable = c.missing.Detail
 		}

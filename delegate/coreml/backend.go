@@ -46,7 +46,7 @@ func New(o Options) (delegate.Backend, error) {
 	return &tflite.Vendor{
 		Kind: "coreml", Threads: tflite.Threads(o.Threads), Table: table,
 		Device:   fmt.Sprintf("Core ML %d", o.Version),
-		Features: []string{fmt.Sprintf("version=%d", o.Version)},
+		Features: []string{fmt.Sprintf("version=%d", o.Version), "fp16"}, // its GPU and Neural Engine do
 		Open:     func() (*dl.Library, error) { return dl.Open(libraries, Symbols()...) },
 		Make:     o.create,
 	}, nil

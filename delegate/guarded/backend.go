@@ -53,12 +53,16 @@ func (b *Backend) key(segment *graph.Model) journal.Key {
 	return journal.KeyOf(segment, journal.Backend{Kind: b.kind, Options: b.options, Device: delegate.Device{Library: library}})
 }
 
+// LeftBefore is what the delegate left of a segment when it was asked before, by
+// the segment's own indices; nil when it was not, or took all.
+func (b *Backend) LeftBefore(segment *graph.Model) []int { return b.journal.Left(b.key(segment)) }
+
 // Compile implements delegate.Backend. The error wraps ErrRemembered for a
 // segment that took the backend down before.
 func (b *Backend) Compile(ctx context.Context, segment *graph.Model) (delegate.Executable, error) {
 	key := b.key(segment)
 	if crash := b.journal.Crashed(key); crash != nil {
-		return nil, fmt.Errorf("%s: %w: it took the backend down before: %v; nanoflux doctor --forget has it tried", b.kind, ErrRemembered, crash)
+		return nil, fmt.Errorf("%s: %w: it took the backend down before: %v; try it again after nanoflux doctor --forget", b.kind, ErrRemembered, crash)
 	}
 	what := b.kind + " " + segment.Name
 	attempt := b.journal.Begin(key, what)
@@ -69,6 +73,7 @@ func (b *Backend) Compile(ctx context.Context, segment *graph.Model) (delegate.E
 	}
 	x := &executable{Executable: e, backend: b, key: key, what: what}
 	if d, ok := e.(delegate.Delegated); ok {
+		b.journal.SetLeft(key, d.Taken().Left)
 		return &delegated{x, d}, nil
 	}
 	return x, nil

@@ -207,6 +207,33 @@ func TestWhatOnlyFailedIsTriedAgain(t *testing.T) {
 	}
 }
 
+// partly is an executable of which its delegate left operators.
+type partly struct {
+	*fake
+	left []int
+}
+
+func (p *partly) Compile(context.Context, *graph.Model) (delegate.Executable, error) { return p, nil }
+func (p *partly) Taken() delegate.Taken                                              { return delegate.Taken{Operators: 1, Left: p.left} }
+
+func TestWhatADelegateLeftIsRemembered(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	e, err := New(&partly{&fake{}, []int{0}}, "fake", nil, journal.Open(path)).Compile(t.Context(), segment(t, 4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, ok := e.(delegate.Delegated); !ok || len(d.Taken().Left) != 1 {
+		t.Errorf("%T", e)
+	}
+	b := New(&fake{}, "fake", nil, journal.Open(path)).(*Backend)
+	if left := b.LeftBefore(segment(t, 4)); len(left) != 1 || left[0] != 0 {
+		t.Errorf("left %v", left)
+	}
+	if left := b.LeftBefore(segment(t, 5)); left != nil {
+		t.Errorf("of another segment %v", left)
+	}
+}
+
 func TestWithoutAJournalItIsTheBackendItself(t *testing.T) {
 	f := &fake{}
 	if b := New(f, "fake", nil, nil); b != delegate.Backend(f) {

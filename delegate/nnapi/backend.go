@@ -45,10 +45,14 @@ func New(o Options) (delegate.Backend, error) {
 	if (o.CacheDir == "") != (o.ModelToken == "") {
 		return nil, fmt.Errorf("nnapi: cache_dir and model_token go together; give both or none")
 	}
+	features := []string{fmt.Sprintf("level=%d", o.Level)}
+	if o.FP16 {
+		features = append(features, "fp16")
+	}
 	return &tflite.Vendor{
 		Kind: "nnapi", Threads: tflite.Threads(o.Threads), Table: table,
 		Device:   fmt.Sprintf("NNAPI, feature level %d", o.Level),
-		Features: []string{fmt.Sprintf("level=%d", o.Level)},
+		Features: features,
 		Open:     o.open,
 		Make:     o.create,
 	}, nil

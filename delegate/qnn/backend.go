@@ -24,10 +24,14 @@ func open(o map[string]any) (delegate.Backend, error) {
 		return nil, err
 	}
 	library, threads := o["library"].(string), o["threads"].(int)
+	features := []string{"soc=" + o["soc"].(string)}
+	if o["htp_precision"] == "fp16" {
+		features = append(features, "fp16")
+	}
 	return &tflite.Vendor{
 		Kind: "qnn", Threads: tflite.Threads(threads), Table: takes,
 		Device:   "Qualcomm " + o["backend_type"].(string),
-		Features: []string{"soc=" + o["soc"].(string)},
+		Features: features,
 		Open:     func() (*dl.Library, error) { return dl.Open([]string{library}, external.Symbols()...) },
 		Make:     func(l *dl.Library) (tflite.Delegate, error) { return external.Create(l, settings(o)) },
 	}, nil

@@ -40,6 +40,8 @@ type Runner struct {
 	idle    []*memory
 	stats   []SegmentReport
 	notices []string
+	// half says of the backends that were asked whether they compute in float16.
+	half map[string]bool
 }
 
 // maxIdle bounds the memories that are kept after many runs at once.
@@ -52,24 +54,26 @@ type Options struct {
 	Health *Health
 	// Verify checks every segment's results; nil does not.
 	Verify *Verify
+
+	// takeWhatIsLeft has segments run of which a delegate left operators, also
+	// under the policy fallback.
+	takeWhatIsLeft bool
 }
 
 // segment is a compiled segment. Where it runs changes when its backend fails.
 type segment struct {
 	*partition.Segment
 
-	mutex sync.Mutex // held while it moves
-	at    *placement
+	// turn is a lock that waits no longer than a context: moving compiles. Who
+	// put something into it may read and change the fields below.
+	turn chan struct{}
+	at   *placement
 	// left behind are executables of failed backends, closed with the runner:
 	// runs that began before the move may still use them.
 	behind []delegate.Executable
-}
-
-// placement is where a segment runs.
-type placement struct {
-	backend    string
-	kind       string
-	executable delegate.Executable
+	// reference is the segment on the backend that results are compared with;
+	// nil until the first comparison.
+	reference delegate.Executable
 }
 
 // SegmentReport is what a segment has done since New.
@@ -80,10 +84,13 @@ type SegmentReport struct {
 	Kind string `json:"kind"`
 	// Ops are the operators' indices in the source subgraph.
 	Ops []int `json:"ops"`
-	// Planned is the plan's backend, when the segment had to move from it, and
-	// Moved why.
-	Planned string `json:"planned,omitempty"`
-	Moved   string `json:"moved,omitempty"`
+	// Planned is the plan's backend, when the segment had to move from it. Moved
+	// says why, and where it was tried on the way; Reason is the sort of that.
+	Planned string          `json:"planned,omitempty"`
+	Moved   string          `json:"moved,omitempty"`
+	Reason  delegate.Reason `json:"reason,omitempty"`
+	// Verified is what comparisons gave; nil without any.
+	Verified *Verified `json:"verified,omitempty"`
 	// Runs counts runs without an error; the times are of these.
 	Runs int `json:"runs"`
 	// Total and Last are wall-clock times in nanoseconds.
@@ -122,6 +129,10 @@ func (s *segment) failed(doing, backend string, err error) error {
 // A segment whose backend fails, here or in a run, moves to another one as the
 // plan's policy allows; see Notices.
 func New(ctx context.Context, m *graph.Model, plan *partition.Plan, backends map[string]delegate.Backend, o Options) (*Runner, error) {
+	return newRunner(ctx, m, plan, backends, o, nil)
+}
+
+func newRunner(ctx context.Context, m *graph.Model, plan *partition.Plan, backends map[string]delegate.Backend, o Options, spare *spares) (*Runner, error) {
 	if err := plan.Validate(m); err != nil {
 		return nil, err
 	}
@@ -130,40 +141,20 @@ func New(ctx context.Context, m *graph.Model, plan *partition.Plan, backends map
 	}
 	r := &Runner{
 		model: m, graph: &m.Subgraphs[plan.Subgraph], plan: plan, backends: backends, options: o,
-		layout: newLayout(m, plan),
+		layout: newLayout(m, plan), half: map[string]bool{},
 	}
 	for _, b := range backends {
 		r.remote = r.remote || isRemote(b)
 	}
 	for s := range plan.Segments {
-		seg := &segment{Segment: &plan.Segments[s]}
+		seg := &segment{Segment: &plan.Segments[s], turn: make(chan struct{}, 1)}
 		r.segments = append(r.segments, seg)
 		r.stats = append(r.stats, SegmentReport{Segment: s, Backend: seg.Backend, Ops: slices.Clone([]int(seg.Ops))})
-		if err := r.start(ctx, seg); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", m.Name, err), r.Close())
-		}
+	}
+	if err := r.start(ctx, spare); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", m.Name, err), r.Close())
 	}
 	return r, nil
-}
-
-// compile makes a segment ready on a backend of the profile.
-func (r *Runner) compile(ctx context.Context, seg *segment, name string) (*placement, error) {
-	backend := r.backends[name]
-	if backend == nil {
-		return nil, errors.New("no backend of this name was opened")
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	x, err := r.plan.Extract(r.model, seg.ID)
-	if err != nil {
-		return nil, err
-	}
-	e, err := backend.Compile(ctx, x)
-	if err != nil {
-		return nil, err
-	}
-	return &placement{backend: name, kind: backend.Name(), executable: e}, nil
 }
 
 // Run computes outputs from inputs, in the order of the subgraph's inputs and
@@ -231,7 +222,14 @@ func (r *Runner) runSegment(ctx context.Context, s int, mem *memory) error {
 func (r *Runner) Report() []SegmentReport {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	return slices.Clone(r.stats)
+	list := slices.Clone(r.stats)
+	for i := range list {
+		if v := list[i].Verified; v != nil {
+			clone := *v
+			list[i].Verified = &clone
+		}
+	}
+	return list
 }
 
 // Close frees every segment, also when closing one fails, after running calls
@@ -251,6 +249,9 @@ func (r *Runner) Close() error {
 	r.mutex.Unlock()
 	var errs []error
 	for _, seg := range r.segments {
+		if seg.reference != nil {
+			errs = append(errs, seg.reference.Close())
+		}
 		if seg.at != nil {
 			if err := seg.at.executable.Close(); err != nil {
 				errs = append(errs, seg.failed("close", seg.at.backend, err))

@@ -267,7 +267,7 @@ func TestVerifyFindsTheWrongOperatorAndMovesTheSegment(t *testing.T) {
 	if err := r.Run(context.Background(), []graph.Array{ints(1, 2, 3, 4)}, out); err != nil {
 		t.Fatal(err)
 	}
-	want := fmt.Sprintf("the first wrong operator is %s", m.OpLabel(0, first))
+	want := m.OpLabel(0, first) + " is the first wrong one: "
 	if n := r.Notices(); len(n) != 1 || !strings.Contains(n[0], want) {
 		t.Errorf("notices %q, want %q", n, want)
 	}

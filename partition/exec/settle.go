@@ -2,7 +2,8 @@ package exec
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"maps"
 
 	"nanoflux/delegate"
 	"nanoflux/graph"
@@ -10,36 +11,85 @@ import (
 	"nanoflux/profiles"
 )
 
+// maxRounds bounds how often Settle asks. A delegate's answer may change with
+// what else is in the segment; what it still leaves in the last round stays with
+// it.
+const maxRounds = 8
+
 // Settle plans subgraph sub and makes the plan ready to run. Where a delegate
 // leaves operators that its table promised, and the policy is fallback, it plans
 // again with these operators elsewhere: what the device says overrides the table.
-// The plan that runs is returned.
-func Settle(ctx context.Context, m *graph.Model, sub int, p *profiles.Profile, backends map[string]delegate.Backend, o Options) (*Runner, *partition.Plan, error) {
-	known := make(map[string]delegate.Backend, len(backends))
-	for name, b := range backends {
-		known[name] = b
+// Backends that are lost are planned without. The plan that runs is returned.
+func Settle(ctx context.Context, m *graph.Model, sub int, p *profiles.Profile, backends map[string]delegate.Backend, o Options) (runner *Runner, plan *partition.Plan, err error) {
+	if o.Health == nil {
+		o.Health = NewHealth()
 	}
-	for {
-		plan, err := partition.New(ctx, m, sub, p, known)
-		if err != nil {
+	known := maps.Clone(backends)
+	for name, b := range known {
+		if why := o.Health.Lost(name); why != "" && b != nil {
+			known[name] = &gone{b, &delegate.LostError{Backend: b.Name(), Cause: why}}
+		}
+	}
+	spare := &spares{list: map[string]*placement{}}
+	defer func() {
+		if e := spare.close(); e != nil && runner != nil {
+			runner.notice(e.Error())
+		}
+	}()
+	for round := 1; ; round++ {
+		if plan, err = partition.New(ctx, m, sub, p, known); err != nil {
 			return nil, nil, err
 		}
-		runner, err := New(ctx, m, plan, known, o)
-		var left *LeftError
-		if err == nil || p.Policy != profiles.Fallback || !errors.As(err, &left) || len(left.Ops) == 0 {
+		o.takeWhatIsLeft = round == maxRounds
+		runner, err = newRunner(ctx, m, plan, known, o, spare)
+		left := allLeft(err)
+		if err == nil || p.Policy != profiles.Fallback || len(left) == 0 || round == maxRounds {
 			return runner, plan, err
 		}
-		known[left.Backend] = refuse(known[left.Backend], m, left.Ops)
+		for _, l := range left {
+			known[l.Backend] = refuse(known[l.Backend], m, sub, l.Ops)
+		}
 	}
 }
 
-// refusing is a backend that refuses operators of one model besides its own
-// refusals.
-type refusing struct {
-	delegate.Backend
-	model *graph.Model
-	ops   map[int]bool
+// allLeft are all LeftErrors that an error wraps.
+func allLeft(err error) (list []*LeftError) {
+	switch e := err.(type) {
+	case *LeftError:
+		return []*LeftError{e}
+	case interface{ Unwrap() error }:
+		return allLeft(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, below := range e.Unwrap() {
+			list = append(list, allLeft(below)...)
+		}
+	}
+	return list
 }
+
+// gone is a backend that was lost.
+type gone struct {
+	delegate.Backend
+	lost *delegate.LostError
+}
+
+// Probe implements delegate.Backend.
+func (g *gone) Probe(context.Context) (delegate.Device, error) {
+	return delegate.Device{}, fmt.Errorf("%s: %w: it was lost before: %s", g.Name(), delegate.ErrUnavailable, g.lost.Cause)
+}
+
+// Supports implements delegate.Backend.
+func (g *gone) Supports(*graph.Model, int, int) *delegate.Refusal {
+	return delegate.Refuse(delegate.ReasonLost, "%s", g.lost.Cause)
+}
+
+// Compile implements delegate.Backend.
+func (g *gone) Compile(context.Context, *graph.Model) (delegate.Executable, error) {
+	return nil, g.lost
+}
+
+// Unwrap is the backend below.
+func (g *gone) Unwrap() delegate.Backend { return g.Backend }
 
 // isRemote says whether a backend runs in another process.
 func isRemote(b delegate.Backend) bool {
@@ -55,15 +105,21 @@ func isRemote(b delegate.Backend) bool {
 	}
 }
 
-// refuse adds operators to what a backend refuses. Each round of Settle adds at
-// least one, so it ends.
-func refuse(b delegate.Backend, m *graph.Model, ops []int) delegate.Backend {
-	r := &refusing{Backend: b, model: m, ops: map[int]bool{}}
+// refusing is a backend that refuses operators of one subgraph besides its own
+// refusals.
+type refusing struct {
+	delegate.Backend
+	model *graph.Model
+	sub   int
+	ops   map[int]bool
+}
+
+// refuse adds operators to what a backend refuses.
+func refuse(b delegate.Backend, m *graph.Model, sub int, ops []int) delegate.Backend {
+	r := &refusing{Backend: b, model: m, sub: sub, ops: map[int]bool{}}
 	if before, ok := b.(*refusing); ok {
 		r.Backend = before.Backend
-		for op := range before.ops {
-			r.ops[op] = true
-		}
+		maps.Copy(r.ops, before.ops)
 	}
 	for _, op := range ops {
 		r.ops[op] = true
@@ -76,8 +132,8 @@ func (r *refusing) Unwrap() delegate.Backend { return r.Backend }
 
 // Supports implements delegate.Backend.
 func (r *refusing) Supports(m *graph.Model, sub, op int) *delegate.Refusal {
-	if m == r.model && r.ops[op] {
-		return delegate.Refuse(delegate.ReasonDevice, "the device left it when it was asked")
+	if m == r.model && sub == r.sub && r.ops[op] {
+		return delegate.Refuse(delegate.ReasonDevice, "the delegate left it when it was asked")
 	}
 	return r.Backend.Supports(m, sub, op)
 }

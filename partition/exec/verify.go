@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"nanoflux/delegate"
@@ -15,9 +16,37 @@ import (
 type Verify struct {
 	// Reference computes what is right.
 	Reference delegate.Backend
-	// Tolerance of floats, relative to the range of the reference's output; 0
-	// for 1e-3. Integers may differ by one step.
+	// Tolerance of floats, relative to the range of the reference's output. 0 is
+	// 1e-3, and 5e-2 for a device that says that it computes in float16 (feature
+	// FeatureHalf).
 	Tolerance float64
+	// Steps is by how much quantized values may differ; 0 is 1. Other integers
+	// must be equal.
+	Steps float64
+}
+
+// FeatureHalf among a device's features says that float32 is computed in
+// float16.
+const FeatureHalf = "fp16"
+
+// Tolerances where Verify names none.
+const (
+	floatTolerance = 1e-3
+	halfTolerance  = 5e-2
+)
+
+// Verified is what the comparisons of a segment gave.
+type Verified struct {
+	// Backend is where the compared results came from last.
+	Backend string `json:"backend"`
+	// Runs that were compared, and Wrong of them that were not right.
+	Runs  int `json:"runs"`
+	Wrong int `json:"wrong"`
+	// Worst is the largest difference of right results, relative to the range of
+	// the reference's output.
+	Worst float64 `json:"worst"`
+	// Not says why it could not be compared.
+	Not string `json:"not,omitempty"`
 }
 
 // NewVerify verifies with the registered kind of backend ("fallback").
@@ -29,134 +58,246 @@ func NewVerify(kind string) (*Verify, error) {
 	return &Verify{Reference: reference}, nil
 }
 
-func (v *Verify) tolerance() float64 {
-	if v.Tolerance == 0 {
-		return 1e-3
+// tolerance of floats from one backend.
+func (r *Runner) tolerance(ctx context.Context, backend string) float64 {
+	if v := r.options.Verify; v.Tolerance != 0 {
+		return v.Tolerance
 	}
-	return v.Tolerance
+	r.mutex.Lock()
+	known, asked := r.half[backend]
+	r.mutex.Unlock()
+	if !asked {
+		device, err := r.backends[backend].Probe(ctx)
+		known = err == nil && slices.Contains(device.Features, FeatureHalf)
+		r.mutex.Lock()
+		r.half[backend] = known
+		r.mutex.Unlock()
+	}
+	if known {
+		return halfTolerance
+	}
+	return floatTolerance
 }
 
-// right says whether a result is as good as the reference's.
-func (v *Verify) right(got, want graph.Array) (Difference, bool) {
+// right says whether a result is as good as the reference's. Quantized says that
+// the tensor has a scale.
+func (v *Verify) right(got, want graph.Array, quantized bool, tolerance float64) (Difference, bool) {
 	d, err := Diff(got, want)
 	if err != nil {
 		return d, false
 	}
 	switch got.Type {
-	case graph.Float32, graph.Float16, graph.Float64:
-		return d, d.Within(v.tolerance())
+	case graph.Float32, graph.Float16, graph.BFloat16, graph.Float64:
+		return d, d.Within(tolerance)
 	}
-	return d, d.Equal || d.Elements > 0 && d.NonFinite == 0 && d.MaxAbs <= 1
+	steps := v.Steps
+	if steps == 0 {
+		steps = 1
+	}
+	return d, d.Equal || quantized && d.Elements > 0 && d.MaxAbs <= steps
 }
 
-// verify is an error that wraps errWrong and names the first wrong operator.
-func (r *Runner) verify(ctx context.Context, seg *segment, at *placement, in, out []graph.Array) error {
-	v := r.options.Verify
-	want, err := r.once(ctx, v.Reference, seg.Ops, in, seg.Inputs, seg.Outputs)
+// off is a difference in words: "0.31 of range".
+func off(d Difference) string {
+	if d.NonFinite > 0 {
+		return counted(d.NonFinite, "value") + " not finite"
+	}
+	return fmt.Sprintf("%.2g of range", d.Relative)
+}
+
+// verify is an error that wraps ErrWrong and names the first wrong operator. What
+// the reference cannot compute is noted, and compared is false.
+func (r *Runner) verify(ctx context.Context, seg *segment, at *placement, in, out []graph.Array) (compared bool, err error) {
+	want, err := r.referenceOf(ctx, seg, in)
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
 	if err != nil {
-		return fmt.Errorf("verify segment %d: %w", seg.ID, err)
-	}
-	for k, t := range seg.Outputs {
-		d, ok := v.right(out[k], want[k])
-		if ok {
-			continue
-		}
-		cause := fmt.Errorf("%w: %s is off by %.2g of its range, with %d values that are no numbers", errWrong, r.model.TensorLabel(r.plan.Subgraph, t), d.Relative, d.NonFinite)
-		op, err := r.bisect(ctx, seg, at, in)
-		if err != nil {
-			return fmt.Errorf("%w (the operator was not found: %w)", cause, err)
-		}
-		if op < 0 {
-			return fmt.Errorf("%w; no operator is wrong by itself", cause)
-		}
-		return fmt.Errorf("%w; the first wrong operator is %s", cause, r.model.OpLabel(r.plan.Subgraph, op))
-	}
-	return nil
-}
-
-// bisect finds the first operator of a segment whose results are wrong when the
-// segment ends with it; -1 if there is none.
-func (r *Runner) bisect(ctx context.Context, seg *segment, at *placement, in []graph.Array) (int, error) {
-	backend := r.backends[at.backend]
-	wrong := func(n int) (bool, error) {
-		ops := seg.Ops[:n]
-		outputs := r.made(ops)
-		got, err := r.once(ctx, backend, ops, in, seg.Inputs, outputs)
-		if err != nil {
-			return false, err
-		}
-		want, err := r.once(ctx, r.options.Verify.Reference, ops, in, seg.Inputs, outputs)
-		if err != nil {
-			return false, err
-		}
-		for k := range got {
-			if _, ok := r.options.Verify.right(got[k], want[k]); !ok {
-				return true, nil
-			}
-		}
+		r.verified(seg, at, func(v *Verified) { v.Not = err.Error() })
+		r.notice(fmt.Sprintf("segment %d on %s is not verified: %v", seg.ID, at.backend, err))
 		return false, nil
 	}
-	low, high := 0, len(seg.Ops) // the first low operators are right
-	for low < high {
-		middle := (low + high) / 2
-		bad, err := wrong(middle + 1)
-		if err != nil {
-			return 0, err
+	tolerance := r.tolerance(ctx, at.backend)
+	worst := 0.0
+	for k, t := range seg.Outputs {
+		d, ok := r.options.Verify.right(out[k], want[k], r.quantized(t), tolerance)
+		if ok {
+			worst = math.Max(worst, d.Relative)
+			continue
 		}
-		if bad {
-			high = middle
-		} else {
-			low = middle + 1
+		r.verified(seg, at, func(v *Verified) { v.Runs, v.Wrong = v.Runs+1, v.Wrong+1 })
+		cause := fmt.Errorf("%w: %s is off by %s", ErrWrong, r.model.TensorLabel(r.plan.Subgraph, t), off(d))
+		op, d, err := r.bisect(ctx, seg, at, in, tolerance)
+		switch {
+		case ctx.Err() != nil:
+			return false, ctx.Err()
+		case err != nil:
+			return true, fmt.Errorf("%w; which operator it is was not found: %w", cause, err)
+		case op < 0:
+			return true, fmt.Errorf("%w; no operator is wrong when the segment ends with it", cause)
 		}
+		return true, fmt.Errorf("%w; %s is the first wrong one: %s", cause, r.model.OpLabel(r.plan.Subgraph, op), off(d))
 	}
-	if low == len(seg.Ops) {
-		return -1, nil
-	}
-	return seg.Ops[low], nil
+	r.verified(seg, at, func(v *Verified) { v.Runs, v.Worst = v.Runs+1, math.Max(v.Worst, worst) })
+	return true, nil
 }
 
-// made are the tensors that the last of some operators computes.
-func (r *Runner) made(ops []int) (tensors []int) {
-	for _, t := range r.graph.Ops[ops[len(ops)-1]].Outputs {
-		if t != graph.NoTensor {
-			tensors = append(tensors, t)
-		}
+// verified changes a segment's report.
+func (r *Runner) verified(seg *segment, at *placement, change func(*Verified)) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	st := &r.stats[seg.ID]
+	if st.Verified == nil {
+		st.Verified = &Verified{}
 	}
-	return tensors
+	st.Verified.Backend = at.backend
+	change(st.Verified)
 }
 
-// once compiles operators on a backend and runs them once. given are the values
-// of the tensors named by inputs.
-func (r *Runner) once(ctx context.Context, backend delegate.Backend, ops []int, given []graph.Array, inputs, outputs []int) (results []graph.Array, err error) {
-	// An output that a later operator of the segment reads is one of the cut all
-	// the same: the cut's outputs are those that are read outside of it.
-	x, cut, err := graph.Extract(r.model, r.plan.Subgraph, ops)
+func (r *Runner) quantized(t int) bool {
+	q := r.graph.Tensors[t].Quantization
+	return q != nil && len(q.Scale) > 0
+}
+
+// referenceOf is what the reference makes of a segment's inputs. It is compiled
+// once.
+func (r *Runner) referenceOf(ctx context.Context, seg *segment, in []graph.Array) ([]graph.Array, error) {
+	if err := seg.lock(ctx); err != nil {
+		return nil, err
+	}
+	e, err := r.compiledReference(ctx, seg)
+	seg.unlock()
 	if err != nil {
 		return nil, err
 	}
-	e, err := backend.Compile(ctx, x)
+	out := make([]graph.Array, len(seg.Outputs))
+	return out, e.Run(ctx, in, out)
+}
+
+func (r *Runner) compiledReference(ctx context.Context, seg *segment) (delegate.Executable, error) {
+	if seg.reference != nil {
+		return seg.reference, nil
+	}
+	x, err := r.plan.Extract(r.model, seg.ID)
+	if err != nil {
+		return nil, err
+	}
+	seg.reference, err = r.options.Verify.Reference.Compile(ctx, x)
+	return seg.reference, err
+}
+
+// bisect finds the first operator of a segment with which the segment's beginning
+// is wrong, and how far off it is; -1 if there is none. It compiles as often as
+// the number of operators has binary digits.
+func (r *Runner) bisect(ctx context.Context, seg *segment, at *placement, in []graph.Array, tolerance float64) (int, Difference, error) {
+	constant := r.constants(seg.Ops)
+	var ops []int // those that compute something
+	for _, op := range seg.Ops {
+		if !constant[op] {
+			ops = append(ops, op)
+		}
+	}
+	var last Difference
+	low, high := 0, len(ops) // the first low operators are right together
+	for low < high {
+		middle := (low + high) / 2
+		begin := r.withConstants(seg.Ops, ops[:middle+1], constant)
+		d, ok, err := r.compareOnce(ctx, r.backends[at.backend], begin, seg, in, tolerance)
+		if err != nil {
+			return 0, last, err
+		}
+		if ok {
+			low = middle + 1
+		} else {
+			high, last = middle, d
+		}
+	}
+	if low == len(ops) {
+		return -1, last, nil
+	}
+	return ops[low], last, nil
+}
+
+// withConstants adds to some operators of a segment the constant ones that they
+// need.
+func (r *Runner) withConstants(all, ops []int, constant map[int]bool) (list []int) {
+	needed := map[int]bool{} // tensors
+	for k := len(all) - 1; k >= 0; k-- {
+		o := &r.graph.Ops[all[k]]
+		made := slices.ContainsFunc(o.Outputs, func(t int) bool { return needed[t] })
+		if !slices.Contains(ops, all[k]) && (!constant[all[k]] || !made) {
+			continue
+		}
+		list = append(list, all[k])
+		for _, t := range o.Inputs {
+			needed[t] = true
+		}
+	}
+	slices.Reverse(list)
+	return list
+}
+
+// compareOnce runs some operators once on a backend and on the reference, and
+// compares everything that leaves them. d is the first difference that is not
+// right.
+func (r *Runner) compareOnce(ctx context.Context, backend delegate.Backend, ops []int, seg *segment, in []graph.Array, tolerance float64) (d Difference, ok bool, err error) {
+	x, cut, err := graph.Extract(r.model, r.plan.Subgraph, ops)
+	if err != nil {
+		return d, false, err
+	}
+	keepOutputs(x, &cut, func(t int) bool { return !r.madeOfConstants(ops, t) })
+	given := make([]graph.Array, len(cut.Inputs))
+	for i, t := range cut.Inputs {
+		k := slices.Index(seg.Inputs, t)
+		if k < 0 {
+			return d, false, fmt.Errorf("%s is no input of the segment", r.model.TensorLabel(r.plan.Subgraph, t))
+		}
+		given[i] = in[k]
+	}
+	got, err := runOnce(ctx, backend, x, given, len(cut.Outputs))
+	if err != nil {
+		return d, false, err
+	}
+	want, err := runOnce(ctx, r.options.Verify.Reference, x, given, len(cut.Outputs))
+	if err != nil {
+		return d, false, err
+	}
+	for k, t := range cut.Outputs {
+		if d, ok = r.options.Verify.right(got[k], want[k], r.quantized(t), tolerance); !ok {
+			return d, false, nil
+		}
+	}
+	return d, true, nil
+}
+
+// madeOfConstants says whether a tensor is the result of a constant operator: it
+// leaves the cut only because another segment has that operator too.
+func (r *Runner) madeOfConstants(ops []int, t int) bool {
+	constant := r.constants(ops)
+	return slices.ContainsFunc(ops, func(op int) bool {
+		return constant[op] && slices.Contains(r.graph.Ops[op].Outputs, t)
+	})
+}
+
+// keepOutputs drops outputs of a cut, by their tensors in the source.
+func keepOutputs(x *graph.Model, cut *graph.Cut, keep func(t int) bool) {
+	g := &x.Subgraphs[0]
+	var source, own []int
+	for k, t := range cut.Outputs {
+		if keep(t) {
+			source, own = append(source, t), append(own, g.Outputs[k])
+		}
+	}
+	cut.Outputs, g.Outputs = source, own
+	x.Signatures = nil // they name outputs
+}
+
+func runOnce(ctx context.Context, backend delegate.Backend, m *graph.Model, in []graph.Array, outputs int) (out []graph.Array, err error) {
+	e, err := backend.Compile(ctx, m)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	in := make([]graph.Array, len(cut.Inputs))
-	for i, t := range cut.Inputs {
-		k := slices.Index(inputs, t)
-		if k < 0 {
-			return nil, fmt.Errorf("%s is no input of the segment", r.model.TensorLabel(r.plan.Subgraph, t))
-		}
-		in[i] = given[k]
-	}
-	all := make([]graph.Array, len(cut.Outputs))
-	if err := e.Run(ctx, in, all); err != nil {
-		return nil, err
-	}
-	for _, t := range outputs {
-		k := slices.Index(cut.Outputs, t)
-		if k < 0 {
-			return nil, fmt.Errorf("%s does not leave the operators", r.model.TensorLabel(r.plan.Subgraph, t))
-		}
-		results = append(results, all[k])
-	}
-	return results, nil
+	out = make([]graph.Array, outputs)
+	return out, e.Run(ctx, in, out)
 }
