@@ -3,7 +3,7 @@
 
 ARCH := $(shell go env GOARCH)
 
-.PHONY: demo build build-tflite emunpu generate faults lint test fuzz cross emulate android clean
+.PHONY: demo build build-tflite emunpu generate coverage-table faults lint test fuzz cross emulate android clean
 
 ## demo: three pictures from three prompts; needs Go and nothing else
 demo: build
@@ -34,6 +34,10 @@ emunpu:
 ## generate: remake every generated file
 generate:
 	go generate ./...
+
+## coverage-table: what each delegate takes of each model; writes docs/coverage.md
+coverage-table:
+	@CGO_ENABLED=0 go run ./ci/coverage -o docs/coverage.md
 
 ## lint: gofmt, go vet, staticcheck, spelling
 lint:

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"nanoflux/delegate"
-	"nanoflux/delegate/support"
 	"nanoflux/graph"
 	"nanoflux/graph/schema"
 	"nanoflux/partition"
@@ -23,30 +22,42 @@ type coverage struct {
 	// segments counts the delegate's; perBlock is the most that one block is
 	// spread over.
 	segments, perBlock int
+	// macs counts the multiply-accumulates, linear those outside attention.
+	macs, linear float64
 	// refused are the reasons for the rest, the most frequent first.
 	refused []refusal
 }
 
 // refusal is why the delegate left operators of one type.
 type refusal struct {
-	name   string
-	why    delegate.Refusal
-	count  int
-	macs   int64
-	sample string // the name of the first one's output
+	name  string
+	why   delegate.Refusal
+	count int
+	macs  int64
 }
 
-// measure plans m for a device that takes what the table says, with the rest on
-// a backend that takes everything.
-func measure(ctx context.Context, m *graph.Model, table support.Table, blocks []string) (coverage, error) {
-	p := &profiles.Profile{Name: table.Name(), Policy: profiles.Fallback, Backends: []profiles.Backend{{Name: "device"}, {Name: "rest"}}}
-	plan, err := partition.New(ctx, m, 0, p, map[string]delegate.Backend{"device": device{table}, "rest": device{everything{}}})
+// measure plans m by a profile whose backends are all there, and take what the
+// tables of their kinds say; one without a table takes everything. The device is
+// the profile's first backend.
+func measure(ctx context.Context, m *graph.Model, p *profiles.Profile, blocks []string) (coverage, error) {
+	backends := map[string]delegate.Backend{}
+	for _, b := range p.Backends {
+		table, err := delegate.TableOf(b.Kind, b.Options)
+		if err != nil {
+			return coverage{}, err
+		}
+		if table == nil {
+			table = everything{}
+		}
+		backends[b.Name] = device{b.Kind, table}
+	}
+	plan, err := partition.New(ctx, m, 0, p, backends)
 	if err != nil {
 		return coverage{}, err
 	}
 	t := newTally(m)
 	for _, s := range plan.Segments {
-		t.add(s)
+		t.add(s, s.Backend == p.Backends[0].Name)
 	}
 	c := t.coverage(blocks)
 	c.refused = refusals(m, plan)
@@ -54,9 +65,12 @@ func measure(ctx context.Context, m *graph.Model, table support.Table, blocks []
 }
 
 // device is a backend that plans by a table and runs nothing.
-type device struct{ table delegate.Table }
+type device struct {
+	kind  string
+	table delegate.Table
+}
 
-func (d device) Name() string { return "device" }
+func (d device) Name() string { return d.kind }
 
 func (d device) Probe(context.Context) (delegate.Device, error) { return delegate.Device{}, nil }
 
@@ -113,8 +127,8 @@ func (t *tally) onConstants(op *graph.Op) bool {
 	return len(op.Inputs) > 0 && !slices.ContainsFunc(op.Inputs, func(i int) bool { return i != graph.NoTensor && !t.constant[i] })
 }
 
-func (t *tally) add(s partition.Segment) {
-	onDevice := s.Backend == "device"
+// add counts a segment, which is on the device or not.
+func (t *tally) add(s partition.Segment, onDevice bool) {
 	if onDevice {
 		t.segments++
 	}
@@ -156,7 +170,7 @@ func (t *tally) isAttention(op *graph.Op) bool {
 func (t *tally) coverage(blocks []string) coverage {
 	c := coverage{
 		all: t.macsTaken / t.macs, outside: t.linearTaken / t.linear, ops: float64(t.taken) / float64(t.ops),
-		segments: t.segments,
+		segments: t.segments, macs: t.macs, linear: t.linear,
 	}
 	for _, scope := range blocks {
 		in := map[int]bool{}
@@ -172,7 +186,6 @@ func (t *tally) coverage(blocks []string) coverage {
 
 // refusals sums up why operators are not on the device.
 func refusals(m *graph.Model, plan *partition.Plan) (list []refusal) {
-	g := &m.Subgraphs[0]
 	index := map[refusal]int{}
 	for _, miss := range plan.Misses {
 		key := refusal{name: miss.Name, why: miss.Refusal}
@@ -180,7 +193,6 @@ func refusals(m *graph.Model, plan *partition.Plan) (list []refusal) {
 		if !ok {
 			i = len(list)
 			index[key] = i
-			key.sample = g.Tensors[g.Ops[miss.Op].Outputs[0]].Name
 			list = append(list, key)
 		}
 		list[i].count++

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"nanoflux/graph"
 	"nanoflux/models/bundle/pocket"
@@ -64,7 +65,7 @@ func subjects() (list []subject, closeAll func() error, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		list = append(list, subject{family: "pocket", part: part, blocks: blocks[part], file: m})
+		list = append(list, subject{family: "pocket", part: strings.ReplaceAll(part, "_", " "), blocks: blocks[part], file: m})
 	}
 	return append(list, nano()...), b.Close, nil
 }

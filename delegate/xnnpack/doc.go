@@ -3,7 +3,10 @@
 // build tag tflite the package only registers the kind.
 package xnnpack
 
-import "nanoflux/delegate"
+import (
+	"nanoflux/delegate"
+	"nanoflux/delegate/support"
+)
 
 func kind() delegate.Kind {
 	return delegate.Kind{
@@ -12,6 +15,7 @@ func kind() delegate.Kind {
 		Options: []delegate.Option{
 			{Name: "threads", Default: 0, Max: 256, Help: "threads of the delegate and the interpreter; 0 for one a CPU"},
 		},
+		Table:   func(map[string]any) (delegate.Table, error) { return support.XNNPACK(), nil },
 		Missing: "this build has no TensorFlow Lite; build with -tags tflite (make build-tflite)",
 	}
 }
