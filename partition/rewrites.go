@@ -28,7 +28,7 @@ func Rewritten(m *graph.Model, p *profiles.Profile) (*graph.Model, []rewrite.Win
 	}
 	out, wins, err := rewrite.Apply(m, passes)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: profile %s: %w; leave the pass out of the profile's rewrites", m.Name, p.Name, err)
+		return nil, nil, fmt.Errorf("%s: profile %s: %w; change the profile's rewrites", m.Name, p.Name, err)
 	}
 	return out, wins, nil
 }
