@@ -119,3 +119,35 @@ func TestTransposeMovesElements(t *testing.T) {
 		}
 	}
 }
+
+// Weights stay where they are: a backend finds them in the file by its address.
+func TestARewrittenModelKnowsTheFileOfItsWeights(t *testing.T) {
+	b := graph.NewBuilder("gelu")
+	b.Output("y", b.Gelu(b.Input("x", graph.Float32, 4), true))
+	m, err := b.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := graph.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := graph.Read(data, "gelu.tflite")
+	if err != nil {
+		t.Fatal(err)
+	}
+	passes, err := ByName([]string{"expand-gelu"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, wins, err := Apply(read, passes)
+	if err != nil || wins[0].Changed == 0 {
+		t.Fatalf("%v, %+v", err, wins)
+	}
+	if len(out.File) == 0 || &out.File[0] != &read.File[0] {
+		t.Error("the rewritten model has lost the file")
+	}
+	if err := out.Close(); err != nil || read.Subgraphs[0].Ops == nil {
+		t.Errorf("closing it does nothing, but %v", err)
+	}
+}
