@@ -22,6 +22,9 @@ type Isolation struct {
 	Worker []string
 	// None runs every backend in the program itself, as if it were trusted.
 	None bool
+	// CompileDeadline is how long making a segment ready may take; 0 for what
+	// package isolate thinks right.
+	CompileDeadline time.Duration
 	// Journal keeps what took a backend down from being tried again; nil for
 	// none.
 	Journal *journal.Journal
@@ -60,8 +63,9 @@ func open(b profiles.Backend, isolation Isolation) (delegate.Backend, error) {
 		return guarded.New(backend, b.Kind, b.Options, isolation.Journal), nil
 	}
 	isolated, err := isolate.New(backend, b.Kind, b.Options, isolate.Options{
-		Command:     isolation.Worker,
-		RunDeadline: time.Duration(b.Deadline * float64(time.Second)),
+		Command:         isolation.Worker,
+		RunDeadline:     time.Duration(b.Deadline * float64(time.Second)),
+		CompileDeadline: isolation.CompileDeadline,
 	})
 	if err != nil {
 		return nil, err
