@@ -173,6 +173,12 @@ func TestALostWorkerIsAnErrorThatSaysWhy(t *testing.T) {
 	}
 }
 
+func TestATestProgramDoesNotStartItselfByItself(t *testing.T) {
+	if _, err := New(fallback.New(fallback.Options{}), "fallback", nil, Options{}); err == nil || !strings.Contains(err.Error(), "name the command") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestNoProcessAndNoMemoryIsLeft(t *testing.T) {
 	before := openFiles(t)
 	for range 3 {

@@ -3,6 +3,7 @@ package isolate
 import (
 	"errors"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -27,6 +28,10 @@ func (o Options) withDefaults() (Options, error) {
 		self, err := os.Executable()
 		if err != nil {
 			return o, errors.Join(errors.New("finding this program, to start it as a worker"), err)
+		}
+		if strings.HasSuffix(strings.TrimSuffix(self, ".exe"), ".test") {
+			// It would run its tests again, and they start workers.
+			return o, errors.New("a test program is no worker by itself: name the command of one, or run the backend in the program (Isolation)")
 		}
 		o.Command = []string{self, "worker"}
 	}
