@@ -15,6 +15,7 @@ import (
 	"nanoflux/models/pipeline"
 	"nanoflux/models/text"
 	"nanoflux/partition"
+	"nanoflux/partition/exec"
 	"nanoflux/profiles"
 )
 
@@ -61,6 +62,8 @@ var remedies = []struct {
 	{profiles.ErrInvalid, "correct it (nanoflux profile show mixed-go prints one that is valid)"},
 	{partition.ErrUnplaced, "choose a profile with a backend that takes it, see nanoflux doctor"},
 	{modelrun.ErrDiffer, "see nanoflux plan for which operator ran where"},
+	{exec.ErrLeft, "add a rule that sends them elsewhere, or change the policy to fallback, which does so"},
+	{exec.ErrWrong, "add a rule that sends the operator elsewhere, or try a profile without that backend"},
 	{pipeline.ErrNotFinite, "try --profile cpu-go, or fetch the bundle again if it fails there too"},
 	{delegate.ErrUnavailable, "see nanoflux doctor for what works here"},
 	{delegate.ErrLost, "try --profile cpu-go, or see nanoflux doctor for what works here"},

@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	"nanoflux/delegate"
+	"nanoflux/delegate/guarded"
 	"nanoflux/graph"
+	"nanoflux/partition/exec"
 )
 
 func TestEveryRemedyIsAdvice(t *testing.T) {
@@ -50,6 +52,9 @@ func TestErrorsEndWithWhatToDo(t *testing.T) {
 		{badInput(errors.New("odd")), "odd; " + adviceOnInput},
 		{notWritten(errors.New("odd")), "odd; " + adviceOnOutput},
 		{fmt.Errorf("%w: it burns", delegate.ErrLost), "; try --profile cpu-go"},
+		{fmt.Errorf("segment 1: %w", &exec.LeftError{Backend: "npu", Ops: []int{1}, Names: []string{"op 1"}}), "; add a rule that sends them elsewhere"},
+		{fmt.Errorf("%w: y is off by 0.3 of range; op 1 is the first wrong one: 0.3 of range", exec.ErrWrong), "; add a rule that sends the operator elsewhere"},
+		{fmt.Errorf("npu: %w: it crashed; try it again after nanoflux doctor --forget", guarded.ErrRemembered), "it crashed; try it again after nanoflux doctor --forget"},
 		// The cause decides, not what it wraps.
 		{fmt.Errorf("%w: %w", graph.ErrFormat, fs.ErrPermission), "; give a .tflite file"},
 	} {

@@ -110,7 +110,9 @@ func makePicture(c *cli.Context, profile *profiles.Profile, request pipeline.Req
 	if err != nil {
 		return nil, err
 	}
-	p, err := pipeline.New(c.Context, b, pipeline.Options{Profile: profile, Verify: verify, Isolation: partition.Isolation{Journal: openJournal(c)}})
+	j := openJournal(c)
+	defer warnJournal(c, j)
+	p, err := pipeline.New(c.Context, b, pipeline.Options{Profile: profile, Verify: verify, Isolation: partition.Isolation{Journal: j}})
 	if err != nil {
 		return nil, err
 	}

@@ -15,3 +15,11 @@ func openJournal(c *cli.Context) *journal.Journal {
 	}
 	return j
 }
+
+// warnJournal tells what kept the journal from remembering; nothing else fails
+// for that.
+func warnJournal(c *cli.Context, j *journal.Journal) {
+	if err := j.Err(); err != nil {
+		warn(c, []string{err.Error()})
+	}
+}

@@ -66,7 +66,9 @@ func runModel(c *cli.Context) error {
 		return badInput(err)
 	}
 	defer m.Close()
-	result, err := modelrun.Run(c.Context, modelrun.Request{Model: m, Profile: profile, Inputs: c.StringSlice("input"), Reference: reference, Verify: verify, Isolation: partition.Isolation{Journal: openJournal(c)}})
+	j := openJournal(c)
+	defer warnJournal(c, j)
+	result, err := modelrun.Run(c.Context, modelrun.Request{Model: m, Profile: profile, Inputs: c.StringSlice("input"), Reference: reference, Verify: verify, Isolation: partition.Isolation{Journal: j}})
 	if result == nil {
 		return err
 	}

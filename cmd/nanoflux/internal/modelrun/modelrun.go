@@ -50,6 +50,8 @@ type Result struct {
 	Outputs  []Output             `json:"outputs"`
 	Segments []exec.SegmentReport `json:"segments"`
 	Warnings []string             `json:"warnings,omitempty"`
+	// Verified is there when segments were to be verified.
+	Verified *Verification `json:"verified,omitempty"`
 	// Reference is the kind of backend that Compared is against.
 	Reference string       `json:"reference,omitempty"`
 	Compared  []Comparison `json:"compared,omitempty"`
@@ -123,6 +125,7 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	}
 	result.Time = time.Since(start)
 	result.Segments = runner.Report()
+	result.Verified = verification(r.Verify, result.Segments)
 	result.Warnings = append(slices.Clone(result.Warnings), runner.Notices()...)
 	names := make([]string, len(g.Outputs))
 	for i, t := range g.Outputs {

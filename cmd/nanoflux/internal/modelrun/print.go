@@ -25,6 +25,9 @@ func (r *Result) Print(w io.Writer) {
 		}
 		fmt.Fprintf(t, "  output %s\t%s\t%v\t%s\n", plain(o.Name), o.Type, o.Shape, values)
 	}
+	if r.Verified != nil {
+		fmt.Fprintln(t, r.Verified)
+	}
 	if r.Reference != "" {
 		fmt.Fprintf(t, "compared with %s\tvalues\tdiffering\tlargest\tof range\t\n", r.Reference)
 	}
