@@ -27,6 +27,7 @@ var floors = []struct {
 	{"nanoflux/delegate/", 3},
 	{"nanoflux/fallback", 3},
 	{"nanoflux/delegate", 2},
+	{"nanoflux/profiles/nearest", 0}, // words; everybody has messages
 	{"nanoflux/profiles", 1},
 	{"nanoflux/graph", 0},
 }
@@ -36,6 +37,7 @@ var floors = []struct {
 var peers = []struct{ from, to string }{
 	{"nanoflux/graph", "nanoflux/graph/"},
 	{"nanoflux/graph/rewrite", "nanoflux/graph"},
+	{"nanoflux/graph/rewrite", "nanoflux/profiles/nearest"},
 	{"nanoflux/fallback", "nanoflux/fallback/"},
 	{"nanoflux/delegate/all", "nanoflux/"},
 	{"nanoflux/delegate/tflite", "nanoflux/delegate/tflite/"},

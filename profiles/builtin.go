@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"nanoflux/profiles/nearest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,7 +65,7 @@ func looksLikePath(s string) bool {
 
 func suggestProfile(name string) string {
 	s := "; there are " + strings.Join(Builtin(), ", ")
-	if near, ok := nearest(name, Builtin()); ok {
+	if near, ok := nearest.Word(name, Builtin()); ok {
 		s = fmt.Sprintf("; did you mean %q? There are %s", near, strings.Join(Builtin(), ", "))
 	}
 	return s

@@ -2,6 +2,7 @@ package support
 
 import (
 	"fmt"
+	"nanoflux/profiles/nearest"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,7 +46,7 @@ func FindSoC(model string) (SoC, error) {
 		}
 		names = append(names, s.Model)
 	}
-	if near, ok := nearest(model, names); ok {
+	if near, ok := nearest.Word(model, names); ok {
 		return SoC{}, fmt.Errorf("no chip %q; did you mean %s?", model, near)
 	}
 	return SoC{}, fmt.Errorf("no chip %q; Qualcomm's have names like SM8650 (Snapdragon 8 Gen 3)", model)

@@ -2,6 +2,7 @@ package support
 
 import (
 	"fmt"
+	"nanoflux/profiles/nearest"
 	"slices"
 	"strings"
 
@@ -143,7 +144,7 @@ func ByName(name string) (Table, error) {
 	case "xnnpack":
 		return XNNPACK(), nil
 	}
-	if near, ok := nearest(lower, Names()); ok {
+	if near, ok := nearest.Word(lower, Names()); ok {
 		return nil, fmt.Errorf("no support table %q; did you mean %q?", name, near)
 	}
 	return nil, fmt.Errorf("no support table %q; there are nnapi-LEVEL, coreml-2, coreml-3, hexagon, qnn-SOC and xnnpack", name)

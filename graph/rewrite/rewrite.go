@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"nanoflux/graph"
+	"nanoflux/profiles/nearest"
 )
 
 // ErrPass is wrapped by errors about names of passes.
@@ -109,44 +110,14 @@ func ByName(names []string) ([]Pass, error) {
 // unknown is the error for a name that no pass has.
 func unknown(name string, all []Pass) error {
 	names := make([]string, len(all))
-	best, distance := "", len(name)/3+2
 	for i, p := range all {
 		names[i] = p.Name
-		if d := edits(name, p.Name); d < distance {
-			best, distance = p.Name, d
-		}
 	}
 	hint := "there are"
-	if best != "" {
-		hint = fmt.Sprintf("did you mean %q? There are", best)
+	if near, ok := nearest.Word(name, names); ok {
+		hint = fmt.Sprintf("did you mean %q? There are", near)
 	}
 	return fmt.Errorf("%w: unknown pass %.60q; %s %s", ErrPass, name, hint, strings.Join(names, ", "))
-}
-
-// edits is the number of single-character changes from a to b. Names longer
-// than any pass's are not looked at: they may be whole files.
-func edits(a, b string) int {
-	const longest = 64
-	if len(a) > longest {
-		return len(a)
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // Apply runs passes one after another, in the order given, and says what each

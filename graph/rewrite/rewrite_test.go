@@ -47,17 +47,6 @@ func TestEveryPassHasANameOfItsOwnAndASummary(t *testing.T) {
 	}
 }
 
-func TestEditsCountsChanges(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"abc", "abc", 0}, {"abc", "", 3}, {"", "abc", 3}, {"kitten", "sitting", 3}, {"ab", "ba", 2}} {
-		if got := edits(c.a, c.b); got != c.want {
-			t.Errorf("edits(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}
-
 func TestApplySaysWhatEachPassWon(t *testing.T) {
 	m := built(t, func(b *graph.Builder) {
 		x := b.Input("x", graph.Float32, 2, 8)

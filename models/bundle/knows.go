@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"fmt"
+	"nanoflux/profiles/nearest"
 	"slices"
 	"strings"
 	"unicode"
@@ -141,7 +142,7 @@ func (m *Manifest) nearest(words []string) []string {
 					if n < 3 || n > longestPhrase {
 						continue
 					}
-					if d := editDistance(word, known); 3*d <= n && (best < 0 || d < best) {
+					if d := nearest.Distance(word, known); 3*d <= n && (best < 0 || d < best) {
 						best = d
 					}
 				}
@@ -157,29 +158,4 @@ func (m *Manifest) nearest(words []string) []string {
 		names = append(names, c.name)
 	}
 	return names
-}
-
-// editDistance counts the insertions, deletions, substitutions and swaps of
-// neighbours that turn a into b (optimal string alignment).
-func editDistance(a, b string) int {
-	x, y := []rune(a), []rune(b)
-	before, last, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range x {
-		before, last, row = last, row, before
-		row[0] = i + 1
-		for j := range y {
-			change := last[j]
-			if x[i] != y[j] {
-				change++
-			}
-			row[j+1] = min(change, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && x[i] == y[j-1] && x[i-1] == y[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-	}
-	return row[len(y)]
 }

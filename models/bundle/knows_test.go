@@ -40,17 +40,3 @@ func TestKnownWordsAreFound(t *testing.T) {
 		t.Error("a model without a list says something")
 	}
 }
-
-func TestEditDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"rocket", "rokcet", 1}, {"rocket", "rocet", 1},
-		{"kitten", "sitting", 3}, {"ca", "abc", 3}, {"naïve", "naive", 1}, {"cat", "cat", 0},
-	} {
-		if got := editDistance(c.a, c.b); got != c.want {
-			t.Errorf("%q to %q: %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"nanoflux/profiles/nearest"
 	"reflect"
 	"regexp"
 	"slices"
@@ -223,14 +224,9 @@ func kindOf(n *yaml.Node) string {
 
 // didYouMean proposes the nearest of a few names for one that is not known.
 func didYouMean(name string, known []string) string {
-	best, least := "", max(1, len(name)/3)+1
-	for _, k := range known {
-		if d := editDistance(name, k); len(name) < 64 && d < least {
-			best, least = k, d
-		}
-	}
-	if best == "" {
+	near, ok := nearest.Word(name, known)
+	if !ok {
 		return "; it has " + strings.Join(known, ", ")
 	}
-	return fmt.Sprintf("; did you mean %q?", best)
+	return fmt.Sprintf("; did you mean %q?", near)
 }

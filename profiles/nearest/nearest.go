@@ -1,29 +1,16 @@
-package profiles
+// Package nearest finds the word that somebody meant, for messages about a word
+// that is not known.
+package nearest
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 )
 
-// suggest is the end of a message about an unknown word: the nearest valid one
-// if it is near, or the whole list if that is short.
-func suggest(word string, valid []string) string {
-	if near, ok := nearest(word, valid); ok {
-		return "; did you mean " + strconv.Quote(near) + "?"
-	}
-	if len(valid) > 0 && len(valid) <= 12 {
-		list := slices.Clone(valid)
-		slices.Sort(list)
-		return "; there are " + strings.Join(list, ", ")
-	}
-	return ""
-}
-
-// nearest returns the valid word with the fewest single-character changes from
+// Word returns the valid word with the fewest single-character changes from
 // word, if these are at most a third of the word's length (at least one). Case does
 // not count; of equally near words the first in the alphabet wins.
-func nearest(word string, valid []string) (string, bool) {
+func Word(word string, valid []string) (string, bool) {
 	const longest = 100 // longer words are not typing errors
 	if len(word) > longest {
 		return "", false
@@ -35,7 +22,7 @@ func nearest(word string, valid []string) (string, bool) {
 		if len(v) > longest {
 			continue
 		}
-		if d := distance(strings.ToLower(word), strings.ToLower(v)); d < best {
+		if d := Distance(strings.ToLower(word), strings.ToLower(v)); d < best {
 			best, bestAt = d, i
 		}
 	}
@@ -45,9 +32,9 @@ func nearest(word string, valid []string) (string, bool) {
 	return sorted[bestAt], true
 }
 
-// distance counts the insertions, deletions, replacements and swaps of
+// Distance counts the insertions, deletions, replacements and swaps of
 // neighbours that turn a into b (optimal string alignment).
-func distance(a, b string) int {
+func Distance(a, b string) int {
 	x, y := []rune(a), []rune(b)
 	before := make([]int, len(y)+1)
 	previous := make([]int, len(y)+1)
