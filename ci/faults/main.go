@@ -106,6 +106,9 @@ func table(ctx context.Context) (failed int, err error) {
 					result, said = "FAILED", err.Error()
 					failed++
 				}
+				if result == "ok" {
+					said = clip(said)
+				}
 				fmt.Printf("%-8s %-13s %-9s %-7s %s\n", f.name, p.name, policy, result, said)
 			}
 		}
@@ -117,6 +120,15 @@ func table(ctx context.Context) (failed int, err error) {
 		failed++
 	}
 	return failed, nil
+}
+
+// clip shortens a line for the table.
+func clip(s string) string {
+	const most = 150
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
 }
 
 // row runs the plan twelve times with one fault. said is what the runner has to
