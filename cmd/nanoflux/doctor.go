@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,9 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"nanoflux/delegate"
-	"nanoflux/delegate/selftest"
-	"nanoflux/partition"
+	"nanoflux/cmd/nanoflux/internal/diagnosis"
 	"nanoflux/profiles"
 )
 
@@ -27,8 +24,10 @@ it tried.
 
 Examples:
   nanoflux doctor
+  nanoflux doctor --profile my-phone.yaml
   nanoflux doctor --forget`,
 		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "profile", Aliases: []string{"p"}, Usage: "test the backends of a profile, with its options: a `NAME` or a .yaml file"},
 			&cli.BoolFlag{Name: "forget", Usage: "forget which segments took a backend down"},
 			jsonFlag(),
 		},
@@ -39,8 +38,15 @@ Examples:
 			if c.Bool("forget") {
 				return forget(c)
 			}
-			found, err := examine(c.Context)
-			if err != nil {
+			var profile *profiles.Profile
+			var err error
+			if name := c.String("profile"); name != "" {
+				if profile, err = loadProfile(name); err != nil {
+					return err
+				}
+			}
+			found := doctorReport{Build: buildVersion()}
+			if found.Diagnosis, err = diagnosis.Examine(c.Context, profile, isolation(nil)); err != nil {
 				return err
 			}
 			if c.Bool("json") {
@@ -48,7 +54,7 @@ Examples:
 			} else {
 				printDiagnosis(c, found)
 			}
-			if err == nil && !found.usable() {
+			if err == nil && !found.Usable() {
 				err = errors.New("no backend works here; see the reasons above")
 			}
 			return err
@@ -67,117 +73,13 @@ func forget(c *cli.Context) error {
 	return nil
 }
 
-// diagnosis is what doctor finds.
-type diagnosis struct {
-	Build    build            `json:"build"`
-	Device   profiles.SoC     `json:"device"`
-	Backends []backendFinding `json:"backends"`
-	Profiles []profileFinding `json:"profiles"`
+// doctorReport is what doctor prints.
+type doctorReport struct {
+	Build build `json:"build"`
+	diagnosis.Diagnosis
 }
 
-type backendFinding struct {
-	Kind    string           `json:"kind"`
-	Summary string           `json:"summary"`
-	Device  *delegate.Device `json:"device,omitempty"`
-	Problem string           `json:"problem,omitempty"`
-	// Test is what the self-test gave; nil for a backend that is not here.
-	Test *selftest.Result `json:"self_test,omitempty"`
-}
-
-// works says whether the backend is here and computes right.
-func (f backendFinding) works() bool { return f.Device != nil && f.Test != nil && f.Test.Usable() }
-
-type profileFinding struct {
-	Name string `json:"name"`
-	// Missing are the backends that the profile names and that do not work.
-	Missing []string `json:"missing,omitempty"`
-}
-
-func (d diagnosis) usable() bool {
-	for _, b := range d.Backends {
-		if b.works() {
-			return true
-		}
-	}
-	return false
-}
-
-// suggestion is the backends of a profile for this device: NPUs first, then
-// what is fast on the CPU.
-func (d diagnosis) suggestion() (kinds []string) {
-	var cpu []string
-	for _, b := range d.Backends {
-		switch {
-		case !b.works():
-		case delegate.IsVendor(b.Kind):
-			kinds = append(kinds, b.Kind)
-		default:
-			cpu = append(cpu, b.Kind)
-		}
-	}
-	for _, kind := range []string{"xnnpack", "fallback"} {
-		if slices.Contains(cpu, kind) {
-			kinds = append(kinds, kind)
-		}
-	}
-	return kinds
-}
-
-// test opens a kind of backend with its defaults, isolated if it is a vendor's,
-// and runs the self-test.
-func (f *backendFinding) test(ctx context.Context) error {
-	p := &profiles.Profile{File: "doctor", Name: "doctor", Backends: []profiles.Backend{{Name: f.Kind, Kind: f.Kind}}}
-	backends, err := partition.OpenBackends(p, partition.Isolation{})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = partition.CloseBackends(backends) }() // what it said is known
-	device, err := backends[f.Kind].Probe(ctx)
-	if err != nil {
-		return err
-	}
-	f.Device = &device
-	reference, err := delegate.Open("fallback", nil)
-	if err != nil {
-		return err
-	}
-	result, err := selftest.Run(ctx, backends[f.Kind], reference)
-	f.Test = &result
-	return err
-}
-
-func examine(ctx context.Context) (diagnosis, error) {
-	d := diagnosis{Build: buildVersion(), Device: profiles.DetectSoC(ctx)}
-	works := map[string]bool{}
-	for _, kind := range delegate.Kinds() {
-		f := backendFinding{Kind: kind.Name, Summary: kind.Summary}
-		err := f.test(ctx)
-		if ctx.Err() != nil {
-			return d, ctx.Err()
-		}
-		if err != nil {
-			f.Problem = oneLine(delegate.WhyUnavailable(err))
-		}
-		works[kind.Name] = f.works()
-		d.Backends = append(d.Backends, f)
-	}
-	for _, name := range profiles.Builtin() {
-		p, err := profiles.Load(name)
-		if err != nil {
-			return d, err
-		}
-		f := profileFinding{Name: name}
-		for _, b := range p.Backends {
-			if !works[b.Kind] {
-				f.Missing = append(f.Missing, b.Name)
-			}
-		}
-		d.Profiles = append(d.Profiles, f)
-	}
-	return d, nil
-}
-
-func printDiagnosis(c *cli.Context, d diagnosis) {
+func printDiagnosis(c *cli.Context, d doctorReport) {
 	w := c.App.Writer
 	fmt.Fprintf(w, "nanoflux %s, %s, %s\n\nDevice\n", d.Build.Version, d.Build.Go, d.Device.Platform)
 	table(w, func(add func(string, ...any)) {
@@ -192,19 +94,24 @@ func printDiagnosis(c *cli.Context, d diagnosis) {
 	table(w, func(add func(string, ...any)) {
 		for _, b := range d.Backends {
 			if b.Device == nil {
-				add("  %s\tno\t%s", b.Kind, b.Problem)
+				add("  %s\tno\t%s", b.Name, oneLine(b.Problem))
 				continue
 			}
 			state := "yes"
-			if !b.works() {
+			if !b.Works() {
 				state = "WRONG"
 			}
-			add("  %s\t%s\t%s", b.Kind, state, oneLine(strings.Join(append([]string{b.Device.Description, b.Device.Library}, b.Device.Features...), ", ")))
+			about := append([]string{b.Device.Description, b.Device.Library}, b.Device.Features...)
+			about = slices.DeleteFunc(about, func(s string) bool { return s == "" })
+			add("  %s\t%s\t%s", b.Name, state, oneLine(strings.Join(about, ", ")))
 			for _, line := range selfTestLines(b) {
 				add("  \t\t%s", line)
 			}
 		}
 	})
+	if len(d.Profiles) == 0 { // one was given
+		return
+	}
 	fmt.Fprintln(w, "\nProfiles")
 	table(w, func(add func(string, ...any)) {
 		for _, p := range d.Profiles {
@@ -215,7 +122,7 @@ func printDiagnosis(c *cli.Context, d diagnosis) {
 			}
 		}
 	})
-	if kinds := d.suggestion(); len(kinds) > 0 {
+	if kinds := d.Suggestion(); len(kinds) > 0 {
 		fmt.Fprintln(w, "\nFor a profile of this device")
 		fmt.Fprintln(w, "  backends:")
 		for _, kind := range kinds {
@@ -225,12 +132,9 @@ func printDiagnosis(c *cli.Context, d diagnosis) {
 }
 
 // selfTestLines say what the self-test gave, as far as it is not plain.
-func selfTestLines(b backendFinding) (lines []string) {
-	if b.Problem != "" {
-		lines = append(lines, b.Problem)
-	}
+func selfTestLines(b diagnosis.Backend) (lines []string) {
 	if b.Test == nil {
-		return lines
+		return nil
 	}
 	lines = append(lines, fmt.Sprintf("self-test: %d of %d models right", len(b.Test.Passed), len(b.Test.Passed)+len(b.Test.Refused)+len(b.Test.Wrong)))
 	for _, r := range b.Test.Wrong {

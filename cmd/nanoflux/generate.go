@@ -14,7 +14,6 @@ import (
 	"nanoflux/cmd/nanoflux/internal/outfile"
 	"nanoflux/cmd/nanoflux/internal/progress"
 	"nanoflux/models/pipeline"
-	"nanoflux/partition"
 	"nanoflux/profiles"
 )
 
@@ -112,7 +111,7 @@ func makePicture(c *cli.Context, profile *profiles.Profile, request pipeline.Req
 	}
 	j := openJournal(c)
 	defer warnJournal(c, j)
-	p, err := pipeline.New(c.Context, b, pipeline.Options{Profile: profile, Verify: verify, Isolation: partition.Isolation{Journal: j}})
+	p, err := pipeline.New(c.Context, b, pipeline.Options{Profile: profile, Verify: verify, Isolation: isolation(j)})
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func plan(c *cli.Context) error {
 		return badInput(err)
 	}
 	defer closeAll()
-	backends, err := partition.OpenBackends(profile, partition.Isolation{})
+	backends, err := partition.OpenBackends(profile, isolation(nil))
 	if err != nil {
 		return badInput(err)
 	}

@@ -124,7 +124,7 @@ func checkProfile(c *cli.Context) error {
 	p, err := loadProfile(name)
 	var backends map[string]delegate.Backend
 	if err == nil {
-		backends, err = partition.OpenBackends(p, partition.Isolation{})
+		backends, err = partition.OpenBackends(p, isolation(nil))
 		defer func() { _ = partition.CloseBackends(backends) }() // nothing ran there
 	}
 	var mistakes profiles.Errors

@@ -11,7 +11,6 @@ import (
 	"nanoflux/cmd/nanoflux/internal/modelrun"
 	"nanoflux/cmd/nanoflux/internal/outfile"
 	"nanoflux/graph"
-	"nanoflux/partition"
 )
 
 func runCommand() *cli.Command {
@@ -68,7 +67,7 @@ func runModel(c *cli.Context) error {
 	defer m.Close()
 	j := openJournal(c)
 	defer warnJournal(c, j)
-	result, err := modelrun.Run(c.Context, modelrun.Request{Model: m, Profile: profile, Inputs: c.StringSlice("input"), Reference: reference, Verify: verify, Isolation: partition.Isolation{Journal: j}})
+	result, err := modelrun.Run(c.Context, modelrun.Request{Model: m, Profile: profile, Inputs: c.StringSlice("input"), Reference: reference, Verify: verify, Isolation: isolation(j)})
 	if result == nil {
 		return err
 	}

@@ -1,0 +1,148 @@
+// Package diagnosis finds out which backends work on this device: which are
+// here, what they can do, and whether they compute right.
+package diagnosis
+
+import (
+	"context"
+	"slices"
+
+	"nanoflux/delegate"
+	"nanoflux/delegate/selftest"
+	"nanoflux/partition"
+	"nanoflux/profiles"
+)
+
+// Diagnosis is what was found.
+type Diagnosis struct {
+	Device   profiles.SoC `json:"device"`
+	Backends []Backend    `json:"backends"`
+	// Profiles are the built-in ones, when no profile was given.
+	Profiles []Profile `json:"profiles,omitempty"`
+}
+
+// Backend is what was found of a backend.
+type Backend struct {
+	// Name is the profile's, or the kind.
+	Name    string           `json:"name"`
+	Kind    string           `json:"kind"`
+	Summary string           `json:"summary"`
+	Device  *delegate.Device `json:"device,omitempty"`
+	// Problem is why it cannot be used; empty when it can.
+	Problem string `json:"problem,omitempty"`
+	// Test is what the self-test gave; nil for a backend that is not here.
+	Test *selftest.Result `json:"self_test,omitempty"`
+}
+
+// Works says whether the backend is here and computes right.
+func (b Backend) Works() bool { return b.Device != nil && b.Test != nil && b.Test.Usable() }
+
+// Profile is what was found of a built-in profile.
+type Profile struct {
+	Name string `json:"name"`
+	// Missing are the backends that it names and that do not work.
+	Missing []string `json:"missing,omitempty"`
+}
+
+// Usable says whether any backend works.
+func (d Diagnosis) Usable() bool { return slices.ContainsFunc(d.Backends, Backend.Works) }
+
+// Suggestion are the kinds of backends for a profile of this device: NPUs first,
+// then what is fast on the CPU.
+func (d Diagnosis) Suggestion() (kinds []string) {
+	var cpu []string
+	for _, b := range d.Backends {
+		switch {
+		case !b.Works() || slices.Contains(kinds, b.Kind):
+		case delegate.IsVendor(b.Kind):
+			kinds = append(kinds, b.Kind)
+		default:
+			cpu = append(cpu, b.Kind)
+		}
+	}
+	for _, kind := range []string{"xnnpack", "fallback"} {
+		if slices.Contains(cpu, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+// Examine looks at the backends of a profile, or with nil at one of each kind
+// with its defaults and at all built-in profiles. The error is for what is wrong
+// with the profile, and for a context that ends.
+func Examine(ctx context.Context, p *profiles.Profile, isolation partition.Isolation) (Diagnosis, error) {
+	d := Diagnosis{Device: profiles.DetectSoC(ctx)}
+	if p != nil {
+		return d, d.examine(ctx, p, isolation)
+	}
+	for _, kind := range delegate.Kinds() {
+		one := &profiles.Profile{File: "defaults", Name: "defaults", Backends: []profiles.Backend{{Name: kind.Name, Kind: kind.Name}}}
+		if err := d.examine(ctx, one, isolation); err != nil {
+			if ctx.Err() != nil {
+				return d, err
+			}
+			// Without options there is nothing to open; a profile has them.
+			d.Backends = append(d.Backends, Backend{Name: kind.Name, Kind: kind.Name, Summary: kind.Summary, Problem: "needs options; doctor --profile FILE tests what a profile says"})
+		}
+	}
+	return d, d.examineProfiles()
+}
+
+// examine tests every backend of a profile.
+func (d *Diagnosis) examine(ctx context.Context, p *profiles.Profile, isolation partition.Isolation) error {
+	backends, err := partition.OpenBackends(p, isolation)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = partition.CloseBackends(backends) }() // what they said is known
+	reference, err := delegate.Open("fallback", nil)
+	if err != nil {
+		return err
+	}
+	for _, b := range p.Backends {
+		found := Backend{Name: b.Name, Kind: b.Kind, Summary: summaryOf(b.Kind)}
+		if device, err := backends[b.Name].Probe(ctx); err != nil {
+			found.Problem = delegate.WhyUnavailable(err)
+		} else {
+			found.Device = &device
+			result, err := selftest.Run(ctx, backends[b.Name], reference)
+			if err != nil {
+				return err
+			}
+			found.Test = &result
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		d.Backends = append(d.Backends, found)
+	}
+	return nil
+}
+
+func summaryOf(kind string) string {
+	for _, k := range delegate.Kinds() {
+		if k.Name == kind {
+			return k.Summary
+		}
+	}
+	return ""
+}
+
+// examineProfiles says which backends each built-in profile misses.
+func (d *Diagnosis) examineProfiles() error {
+	for _, name := range profiles.Builtin() {
+		p, err := profiles.Load(name)
+		if err != nil {
+			return err
+		}
+		f := Profile{Name: name}
+		for _, b := range p.Backends {
+			works := slices.ContainsFunc(d.Backends, func(found Backend) bool { return found.Kind == b.Kind && found.Works() })
+			if !works {
+				f.Missing = append(f.Missing, b.Name)
+			}
+		}
+		d.Profiles = append(d.Profiles, f)
+	}
+	return nil
+}
