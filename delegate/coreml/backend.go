@@ -15,6 +15,7 @@ import (
 	"nanoflux/delegate"
 	"nanoflux/delegate/dl"
 	"nanoflux/delegate/tflite"
+	"nanoflux/graph"
 )
 
 func init() {
@@ -57,7 +58,7 @@ type created struct {
 	ptr     unsafe.Pointer
 }
 
-func (o Options) create(l *dl.Library) (tflite.Delegate, error) {
+func (o Options) create(l *dl.Library, _ *graph.Model) (tflite.Delegate, error) {
 	all := C.int(0)
 	if o.AllDevices {
 		all = 1

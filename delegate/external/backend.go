@@ -8,6 +8,7 @@ import (
 	"nanoflux/delegate"
 	"nanoflux/delegate/dl"
 	"nanoflux/delegate/tflite"
+	"nanoflux/graph"
 )
 
 func init() {
@@ -30,6 +31,6 @@ func New(name string, o Options) (delegate.Backend, error) {
 		Kind: name, Threads: tflite.Threads(o.Threads), Table: table,
 		Device: "delegate plugin",
 		Open:   func() (*dl.Library, error) { return dl.Open([]string{o.Library}, Symbols()...) },
-		Make:   func(l *dl.Library) (tflite.Delegate, error) { return Create(l, o.Plugin) },
+		Make:   func(l *dl.Library, _ *graph.Model) (tflite.Delegate, error) { return Create(l, o.Plugin) },
 	}, nil
 }

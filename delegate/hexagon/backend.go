@@ -18,6 +18,7 @@ import (
 	"nanoflux/delegate/dl"
 	"nanoflux/delegate/support"
 	"nanoflux/delegate/tflite"
+	"nanoflux/graph"
 )
 
 func init() {
@@ -100,7 +101,7 @@ type created struct {
 	ptr     unsafe.Pointer
 }
 
-func (o Options) create(l *dl.Library) (tflite.Delegate, error) {
+func (o Options) create(l *dl.Library, _ *graph.Model) (tflite.Delegate, error) {
 	o.connect(l)
 	p := C.nanoflux_hexagon_create(l.Symbol(symbolDefault), l.Symbol(symbolCreate), C.int(o.PowerSave), C.int(o.MaxPartitions), C.int(o.MinOperators))
 	if p == nil {

@@ -17,6 +17,7 @@ import (
 	"nanoflux/delegate"
 	"nanoflux/delegate/dl"
 	"nanoflux/delegate/tflite"
+	"nanoflux/graph"
 )
 
 func init() {
@@ -77,11 +78,17 @@ type created struct {
 	texts   []*C.char
 }
 
-func (o Options) create(l *dl.Library) (tflite.Delegate, error) {
+func (o Options) create(l *dl.Library, segment *graph.Model) (tflite.Delegate, error) {
 	d := &created{library: l}
+	token := o.ModelToken
+	if token != "" && segment != nil {
+		// The driver takes what it finds under a token for the model's: each
+		// segment needs one of its own.
+		token += "-" + segment.Fingerprint()
+	}
 	preference := slices.Index(preferences, o.Preference) - 1
 	d.ptr = unsafe.Pointer(C.nanoflux_nnapi_create(l.Symbol(symbolDefault), l.Symbol(symbolCreate), C.int(preference),
-		d.text(o.Accelerator), d.text(o.CacheDir), d.text(o.ModelToken), number(o.AllowCPU), number(o.FP16), C.int(o.MaxPartitions)))
+		d.text(o.Accelerator), d.text(o.CacheDir), d.text(token), number(o.AllowCPU), number(o.FP16), C.int(o.MaxPartitions)))
 	if d.ptr == nil {
 		d.Delete()
 		return nil, fmt.Errorf("%w: the NNAPI delegate cannot be made", delegate.ErrUnavailable)

@@ -46,7 +46,7 @@ func kind() delegate.Kind {
 			{Name: "level", Default: 29, Min: 27, Max: 1000008, Help: "NNAPI feature level of the device: 27 to 31, or 1000006 to 1000008"},
 			{Name: "accelerator", Default: "", Help: "name of the driver to use; empty for any"},
 			{Name: "cache_dir", Default: "", Help: "folder in which the driver keeps compiled models"},
-			{Name: "model_token", Default: "", Help: "name of the compiled model in cache_dir"},
+			{Name: "model_token", Default: "", Help: "begins the names of compiled segments in cache_dir; each gets a name of its own"},
 			{Name: "fp16", Default: false, Help: "let the device compute float32 in float16"},
 			{Name: "preference", Default: preferences[0], OneOf: preferences, Help: "what the driver optimises for"},
 			{Name: "allow_cpu", Default: false, Help: "let NNAPI's own CPU implementation take operators"},

@@ -9,6 +9,7 @@ import (
 	"nanoflux/delegate/dl"
 	"nanoflux/delegate/external"
 	"nanoflux/delegate/tflite"
+	"nanoflux/graph"
 )
 
 func init() {
@@ -33,7 +34,7 @@ func open(o map[string]any) (delegate.Backend, error) {
 		Device:   "Qualcomm " + o["backend_type"].(string),
 		Features: features,
 		Open:     func() (*dl.Library, error) { return dl.Open([]string{library}, external.Symbols()...) },
-		Make:     func(l *dl.Library) (tflite.Delegate, error) { return external.Create(l, settings(o)) },
+		Make:     func(l *dl.Library, _ *graph.Model) (tflite.Delegate, error) { return external.Create(l, settings(o)) },
 	}, nil
 }
 

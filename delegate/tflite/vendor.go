@@ -24,8 +24,9 @@ type Vendor struct {
 	Table delegate.Table
 	// Open opens the library; its error wraps delegate.ErrUnavailable.
 	Open func() (*dl.Library, error)
-	// Make makes a delegate for one interpreter.
-	Make func(*dl.Library) (Delegate, error)
+	// Make makes a delegate for one interpreter, of that segment; of none when
+	// the library is only tried.
+	Make func(l *dl.Library, segment *graph.Model) (Delegate, error)
 	// Features are for Probe.
 	Features []string
 }
@@ -40,7 +41,7 @@ func (v *Vendor) Probe(context.Context) (delegate.Device, error) {
 	if err != nil {
 		return delegate.Device{}, fmt.Errorf("%s: %w", v.Kind, err)
 	}
-	d, err := v.Make(l)
+	d, err := v.Make(l, nil)
 	if err != nil {
 		return delegate.Device{}, fmt.Errorf("%s: %w", v.Kind, err)
 	}
@@ -63,5 +64,5 @@ func (v *Vendor) Compile(ctx context.Context, segment *graph.Model) (delegate.Ex
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", v.Kind, err)
 	}
-	return Compile(ctx, segment, Config{Name: v.Kind, Threads: v.Threads, Delegate: func() (Delegate, error) { return v.Make(l) }})
+	return Compile(ctx, segment, Config{Name: v.Kind, Threads: v.Threads, Delegate: func() (Delegate, error) { return v.Make(l, segment) }})
 }
