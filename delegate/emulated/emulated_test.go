@@ -197,6 +197,40 @@ func TestRulesSayWhatItTakes(t *testing.T) {
 	}
 }
 
+// The rule files imitate vendors' delegates: GELU is in none but QNN's, and
+// BATCH_MATMUL comes with NNAPI's feature level 6.
+func TestRuleFilesImitateDelegates(t *testing.T) {
+	b := graph.NewBuilder("attention")
+	x := b.Input("x", graph.Float32, 1, 8, 8)
+	b.Output("y", b.Softmax(b.Gelu(b.BatchMatMul(x, x, false, false), true)))
+	m, err := b.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, left := range map[string][]int{"nnapi-29": {0, 1}, "nnapi-fl6": {1}, "coreml-3": {0, 1}, "hexagon": {0, 1, 2}, "qnn-sm8650": nil} {
+		e, err := plugin(t, external.Setting{Key: "rules", Value: "rules/" + name + ".rules"}).Compile(t.Context(), m)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := e.(delegate.Delegated).Taken().Left; !slices.Equal(got, left) {
+			t.Errorf("%s leaves %v, must leave %v", name, got, left)
+		}
+		_ = e.Close()
+	}
+	files, err := filepath.Glob("rules/*.rules")
+	if err != nil || len(files) < 12 {
+		t.Fatalf("%d rule files, %v", len(files), err)
+	}
+	for _, f := range files {
+		if e, err := plugin(t, external.Setting{Key: "rules", Value: f}).Compile(t.Context(), m); err != nil {
+			t.Errorf("%s: %v", f, err)
+		} else {
+			_ = e.Close()
+		}
+	}
+}
+
 func TestWrongOptionsAreErrorsInThePluginsWords(t *testing.T) {
 	for _, test := range []struct {
 		settings external.Setting

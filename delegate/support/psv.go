@@ -43,6 +43,8 @@ type row struct {
 	level       int
 	version     version
 	constraints []constraint // types first
+	// types of the operands that the types column names by their place.
+	types []typeSet
 }
 
 // loaded makes a reader of a file that parses it once. A mistake in a file
@@ -110,6 +112,9 @@ func (r *rows) add(cells []string, parseLevel func(string) (int, error)) error {
 	}
 	ofTypes, err := p.types(types)
 	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if row.types, err = p.typesByPlace(types); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	others, err := p.constraints(constraints)

@@ -2,13 +2,13 @@ package support
 
 import (
 	"fmt"
-	"nanoflux/profiles/nearest"
 	"slices"
 	"strings"
 
 	"nanoflux/delegate"
 	"nanoflux/graph"
 	"nanoflux/graph/schema"
+	"nanoflux/profiles/nearest"
 )
 
 // Table is what one delegate takes on one sort of device. It is read-only and
@@ -19,6 +19,18 @@ type Table interface {
 	delegate.Table
 	// Name is what ByName finds it by: "nnapi-29", "qnn-sm8650".
 	Name() string
+	// Operators are those that the table has, without what it asks of them but
+	// versions and types.
+	Operators() []Operator
+}
+
+// Operator is an operator of a table.
+type Operator struct {
+	Code graph.OpCode
+	// MostVersion is the newest version that is taken; 0 for all.
+	MostVersion int
+	// Types are the element types of the first inputs; empty for any.
+	Types [][]graph.TensorType
 }
 
 // table is the only Table: the rows of a file, seen from one device.
@@ -58,6 +70,31 @@ const (
 )
 
 func (t *table) Name() string { return t.name }
+
+func (t *table) Operators() []Operator {
+	var list []Operator
+	for code, r := range t.rows.byCode {
+		if r.level > t.level {
+			continue
+		}
+		o := Operator{Code: code, MostVersion: r.version.most}
+		if t.named && r.version.named > 0 {
+			o.MostVersion = r.version.named
+		}
+		for _, set := range r.types {
+			var types []graph.TensorType
+			for _, lt := range set {
+				if lt.from <= t.level {
+					types = append(types, lt.TensorType)
+				}
+			}
+			o.Types = append(o.Types, types)
+		}
+		list = append(list, o)
+	}
+	slices.SortFunc(list, func(a, b Operator) int { return int(a.Code) - int(b.Code) })
+	return list
+}
 
 func (t *table) Check(m *graph.Model, sub, op int) *delegate.Refusal {
 	o := &m.Subgraphs[sub].Ops[op]

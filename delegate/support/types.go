@@ -96,6 +96,24 @@ func (s typeSet) check(x *operation, o *operand) *delegate.Refusal {
 	return nil
 }
 
+// typesByPlace is the part of a types column that names operands by their place.
+func (p *parser) typesByPlace(s string) (list []typeSet, err error) {
+	if s == "" || s == "any" {
+		return nil, nil
+	}
+	for _, item := range strings.Fields(s) {
+		if strings.Contains(item, "=") {
+			break
+		}
+		set, err := p.typeSet(item)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, set)
+	}
+	return list, nil
+}
+
 // types reads the column of that name.
 func (p *parser) types(s string) (list []constraint, err error) {
 	if s == "" || s == "any" {
