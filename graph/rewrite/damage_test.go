@@ -116,7 +116,7 @@ func small(m *graph.Model) bool {
 func TestSpoiledModelsDoNoHarm(t *testing.T) {
 	all := Passes()
 	checked, running := 0, 0
-	for seed := range uint64(900) {
+	for seed := range rounds(900) {
 		r := rand.New(rand.NewPCG(seed, 17))
 		source := built(t, randomModel(r))
 		if cases := layers(0, nil, nil, 0); seed%3 == 0 {
@@ -163,7 +163,7 @@ func TestSpoiledModelsDoNoHarm(t *testing.T) {
 			}
 		}
 	}
-	if checked < 300 || running < 500 {
+	if checked < int(rounds(300)) || running < int(rounds(500)) {
 		t.Errorf("only %d models were tried, %d times run: the test has lost its use", checked, running)
 	}
 }

@@ -68,7 +68,7 @@ func randomModel(r *rand.Rand) func(b *graph.Builder) {
 
 // Any passes in the order of Passes keep what random models compute.
 func TestRandomModelsAreTheSameAfterAnyPasses(t *testing.T) {
-	for seed := range uint64(150) {
+	for seed := range rounds(150) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 11))
 			m := built(t, randomModel(r))
@@ -96,4 +96,13 @@ func TestRandomModelsAreTheSameAfterAnyPasses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// rounds is how often a random test is tried: a tenth where time is short, as on
+// an emulated machine.
+func rounds(n uint64) uint64 {
+	if testing.Short() {
+		return n / 10
+	}
+	return n
 }
