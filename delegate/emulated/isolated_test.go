@@ -37,11 +37,7 @@ func isolated(t testing.TB, deadline time.Duration, options map[string]any) *iso
 	if err != nil {
 		t.Fatal(err)
 	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := isolate.New(inner, "external", options, isolate.Options{Command: []string{self}, RunDeadline: deadline})
+	b, err := isolate.New(inner, "external", options, isolate.Options{Command: delegatetest.Self(t), RunDeadline: deadline})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -101,11 +101,7 @@ func isolated(t testing.TB, kind string, options map[string]any, o Options) *Bac
 	if err != nil {
 		t.Fatal(err)
 	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Command = []string{self}
+	o.Command = delegatetest.Self(t)
 	b, err := New(inner, kind, options, o)
 	if err != nil {
 		t.Fatal(err)

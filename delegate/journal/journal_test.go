@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"nanoflux/delegate/delegatetest"
 	"nanoflux/graph"
 )
 
@@ -53,7 +54,8 @@ func TestALossIsKnownAtTheNextStart(t *testing.T) {
 // dead is the token of a process that is gone.
 func dead(t *testing.T) string {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^$")
+	self := append(delegatetest.Self(t), "-test.run=^$")
+	cmd := exec.Command(self[0], self[1:]...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
