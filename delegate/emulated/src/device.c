@@ -67,6 +67,21 @@ static int misbehave(device* d, int at) {
 
 static int is_constant(const TfLiteTensor* t) { return t->allocation_type == kTfLiteMmapRo; }
 
+/* Whether the kernels have an operator in these types: all operands of one, but
+ * the other one of a conversion. */
+static int typed_alike(const TfLiteContext* context, const TfLiteNode* node, const kernel* k) {
+  TfLiteType type = context->tensors[node->inputs->data[k->typed]].type;
+  TfLiteType out = context->tensors[node->outputs->data[0]].type;
+  switch (k->op) {
+    case OP_DEQUANTIZE: return out == kTfLiteFloat32;
+    case OP_QUANTIZE: return out == kTfLiteInt8;
+    case OP_FULLY_CONNECTED: case OP_CONV_2D: case OP_DEPTHWISE_CONV_2D: case OP_BATCH_MATMUL:
+    case OP_ADD: case OP_SUB: case OP_MUL: case OP_DIV: case OP_MAXIMUM: case OP_MINIMUM: case OP_POW: case OP_SQUARED_DIFFERENCE:
+      return context->tensors[node->inputs->data[1]].type == type && out == type;
+    default: return out == type;
+  }
+}
+
 /* Whether the device takes an operator. */
 static int takes(const device* d, const TfLiteContext* context, const TfLiteNode* node, const TfLiteRegistration* registration) {
   const kernel* k = kernel_of(registration->builtin_code);
@@ -88,7 +103,7 @@ static int takes(const device* d, const TfLiteContext* context, const TfLiteNode
     if (i == k->typed && (k->types & 1u << t->type) == 0) return 0;
     if (i == k->typed && r != NULL && r->types != 0 && (r->types & 1u << t->type) == 0) return 0;
   }
-  return 1;
+  return typed_alike(context, node, k);
 }
 
 static void partition_free(TfLiteContext* context, void* buffer) {
