@@ -29,7 +29,7 @@ func kernelsOf(t *testing.T) map[string]int {
 		t.Fatal(err)
 	}
 	kernels := map[string]int{}
-	for _, m := range regexp.MustCompile(`\{"([A-Z0-9_]+)", OP_[A-Z0-9_]+, [^}]*, ([01]), run_`).FindAllStringSubmatch(string(source), -1) {
+	for _, m := range regexp.MustCompile(`\{"([A-Z0-9_]+)", OP_[A-Z0-9_]+, [^}]*, ([0-2]), run_`).FindAllStringSubmatch(string(source), -1) {
 		kernels[m[1]] = int(m[2][0] - '0')
 	}
 	if len(kernels) < 40 {

@@ -2,12 +2,14 @@
 
 #include <math.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "claim.h"
 #include "kernel.h"
 
 typedef struct {
@@ -37,11 +39,22 @@ typedef struct {
   void** memory;
 } partition;
 
+/* note writes a line to the log. */
+static void note(const device* d, const char* format, ...) {
+  if (d->options.log == NULL) return;
+  va_list args;
+  va_start(args, format);
+  vfprintf(d->options.log, format, args);
+  va_end(args);
+  fputc('\n', d->options.log);
+}
+
 /* misbehave does what the options ask for at this point: 0 is Prepare, N the
  * N-th invoke. It returns 0 when the call shall fail. */
 static int misbehave(device* d, int at) {
   if (d->lost) return 0;
   if (d->options.fault == FAULT_NONE || at != d->options.fault_at) return 1;
+  note(d, at == 0 ? "misbehaves while it prepares" : "misbehaves in invoke %d", at);
   switch (d->options.fault) {
     case FAULT_REFUSE: case FAULT_FAIL: return 0;
     case FAULT_LOST: d->lost = 1; return 0;
@@ -66,45 +79,6 @@ static int misbehave(device* d, int at) {
 }
 
 static int is_constant(const TfLiteTensor* t) { return t->allocation_type == kTfLiteMmapRo; }
-
-/* Whether the kernels have an operator in these types: all operands of one, but
- * the other one of a conversion. */
-static int typed_alike(const TfLiteContext* context, const TfLiteNode* node, const kernel* k) {
-  TfLiteType type = context->tensors[node->inputs->data[k->typed]].type;
-  TfLiteType out = context->tensors[node->outputs->data[0]].type;
-  switch (k->op) {
-    case OP_DEQUANTIZE: return out == kTfLiteFloat32;
-    case OP_QUANTIZE: return out == kTfLiteInt8;
-    case OP_FULLY_CONNECTED: case OP_CONV_2D: case OP_DEPTHWISE_CONV_2D: case OP_BATCH_MATMUL:
-    case OP_ADD: case OP_SUB: case OP_MUL: case OP_DIV: case OP_MAXIMUM: case OP_MINIMUM: case OP_POW: case OP_SQUARED_DIFFERENCE:
-      return context->tensors[node->inputs->data[1]].type == type && out == type;
-    default: return out == type;
-  }
-}
-
-/* Whether the device takes an operator. */
-static int takes(const device* d, const TfLiteContext* context, const TfLiteNode* node, const TfLiteRegistration* registration) {
-  const kernel* k = kernel_of(registration->builtin_code);
-  if (k == NULL || node->inputs->size < k->least || node->inputs->size > k->most || node->outputs->size < 1 || node->outputs->size > MAX_OPERANDS) return 0;
-  const rule* r = NULL;
-  if (d->options.rules.given && (r = rules_find(&d->options.rules, k->op)) == NULL) return 0;
-  if (r != NULL && r->max_version > 0 && registration->version > r->max_version) return 0;
-  for (int i = 0; i < node->inputs->size + node->outputs->size; i++) {
-    int index = i < node->inputs->size ? node->inputs->data[i] : node->outputs->data[i - node->inputs->size];
-    if (index < 0) {
-      if (i < k->least) return 0;
-      continue;
-    }
-    const TfLiteTensor* t = &context->tensors[index];
-    if (element_size(t->type) == 0 || t->dims == NULL || t->dims->size > MAX_RANK) return 0;
-    if (r != NULL && r->max_rank > 0 && t->dims->size > r->max_rank) return 0;
-    for (int n = 0; t->dims_signature != NULL && n < t->dims_signature->size; n++)
-      if (t->dims_signature->data[n] < 0) return 0; /* memory is laid out once */
-    if (i == k->typed && (k->types & 1u << t->type) == 0) return 0;
-    if (i == k->typed && r != NULL && r->types != 0 && (r->types & 1u << t->type) == 0) return 0;
-  }
-  return typed_alike(context, node, k);
-}
 
 static void partition_free(TfLiteContext* context, void* buffer) {
   (void)context;
@@ -161,21 +135,20 @@ static void* partition_init(TfLiteContext* context, const char* buffer, size_t l
 
 static TfLiteStatus partition_prepare(TfLiteContext* context, TfLiteNode* node) {
   (void)context;
-  return node->user_data == NULL ? kTfLiteDelegateError : kTfLiteOk;
+  partition* p = node->user_data;
+  if (p == NULL) return kTfLiteDelegateError;
+  /* Shapes may be others than before. */
+  for (size_t i = 0; i < p->tensors; i++) {
+    free(p->memory[i]);
+    p->memory[i] = NULL;
+  }
+  for (int i = 0; i < p->count; i++) p->steps[i].done = 0;
+  return kTfLiteOk;
 }
 
 /* Fills a view; inner memory is made at first use. Returns 0 when there is none. */
 static int look(const TfLiteContext* context, partition* p, int index, view* v) {
-  const TfLiteTensor* t = &context->tensors[index];
-  v->type = t->type;
-  v->tensor = t;
-  v->rank = t->dims->size;
-  v->count = 1;
-  for (int d = 0; d < v->rank; d++) {
-    v->dims[d] = t->dims->data[d];
-    v->count *= (size_t)t->dims->data[d];
-  }
-  v->data = t->data.data;
+  if (!describe(&context->tensors[index], v)) return 0;
   if (v->data == NULL) {
     if (p->memory[index] == NULL) p->memory[index] = malloc(v->count * element_size(v->type) + 1);
     v->data = p->memory[index];
@@ -246,16 +219,19 @@ static TfLiteStatus device_prepare(TfLiteContext* context, TfLiteDelegate* deleg
       free(claimed);
       return kTfLiteError;
     }
-    if (takes(d, context, node, registration)) claimed->data[claimed->size++] = plan->data[i];
+    const char* why = claim_refusal(&d->options.rules, context, node, registration);
+    if (why == NULL) claimed->data[claimed->size++] = plan->data[i];
+    else note(d, "leaves operator %d (number %d, version %d): %s", plan->data[i], (int)registration->builtin_code, registration->version, why);
   }
-  /* Every other one less than its rules say. */
+  /* Only the first half of what its rules say. */
   if (d->options.fault == FAULT_FEWER) claimed->size /= 2;
+  TfLiteStatus status = claim_limit(context, claimed, d->options.max_partitions, d->options.min_nodes);
+  note(d, "takes %d of %d operators", claimed->size, plan->size);
   TfLiteRegistration registration = {
       .init = partition_init, .free = partition_free, .prepare = partition_prepare, .invoke = partition_invoke,
       .builtin_code = OP_DELEGATE, .custom_name = "EmulatedNpu", .version = 1,
   };
-  TfLiteStatus status = kTfLiteOk;
-  if (claimed->size >= d->options.min_nodes && claimed->size > 0)
+  if (status == kTfLiteOk && claimed->size > 0)
     status = context->ReplaceNodeSubsetsWithDelegateKernels(context, registration, claimed, delegate);
   free(claimed);
   return status;

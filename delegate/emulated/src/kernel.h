@@ -37,7 +37,8 @@ typedef struct {
   int least, most;
   /* Bits of element types (1 << TfLiteType) of the first data input. */
   uint32_t types;
-  /* Which input decides about the type: 1 for SPLIT, whose input 0 is the axis. */
+  /* Which input decides about the type: 1 for SPLIT, whose input 0 is the axis,
+   * and 2 for TRANSPOSE_CONV, after the output's shape and the weights. */
   int typed;
   /* Returns NULL, or what is wrong. */
   const char* (*run)(const call* c);
@@ -55,6 +56,7 @@ const char* run_fully_connected(const call* c);
 const char* run_batch_matmul(const call* c);
 const char* run_conv(const call* c);
 const char* run_depthwise(const call* c);
+const char* run_transpose_conv(const call* c);
 const char* run_pool(const call* c);
 const char* run_copy(const call* c);
 const char* run_transpose(const call* c);
@@ -70,6 +72,7 @@ const char* run_softmax(const call* c);
 const char* run_resize(const call* c);
 const char* run_dequantize(const call* c);
 const char* run_quantize(const call* c);
+const char* run_cast(const call* c);
 
 /* Integers with a scale: 8-bit versions of the above. */
 const char* run_quantized_add(const call* c);
@@ -80,6 +83,9 @@ const char* run_quantized_average_pool(const call* c);
 const char* run_quantized_softmax(const call* c);
 
 /* Small things that families share. */
+
+/* Whether CAST knows an element type. */
+int castable(int type);
 
 /* Strides of an operand over the output's dimensions, 0 where it is repeated;
  * returns 0 when the shapes do not go together. */

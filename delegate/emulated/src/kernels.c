@@ -7,6 +7,7 @@
 #define I8 (1u << kTfLiteInt8)
 #define F16 (1u << kTfLiteFloat16)
 #define PLAIN (F32 | I32 | I8)
+#define CASTABLE (PLAIN | 1u << kTfLiteInt64 | 1u << kTfLiteInt16 | 1u << kTfLiteUInt8 | 1u << kTfLiteBool)
 
 const kernel kernels[] = {
     {"ADD", OP_ADD, 2, 2, F32 | I8, 0, run_binary},
@@ -35,6 +36,7 @@ const kernel kernels[] = {
     {"BATCH_MATMUL", OP_BATCH_MATMUL, 2, 2, F32, 0, run_batch_matmul},
     {"CONV_2D", OP_CONV_2D, 2, 3, F32 | I8, 0, run_conv},
     {"DEPTHWISE_CONV_2D", OP_DEPTHWISE_CONV_2D, 2, 3, F32 | I8, 0, run_depthwise},
+    {"TRANSPOSE_CONV", OP_TRANSPOSE_CONV, 3, 4, F32, 2, run_transpose_conv},
     {"AVERAGE_POOL_2D", OP_AVERAGE_POOL_2D, 1, 1, F32 | I8, 0, run_pool},
     {"MAX_POOL_2D", OP_MAX_POOL_2D, 1, 1, F32, 0, run_pool},
     {"RESHAPE", OP_RESHAPE, 1, 2, PLAIN, 0, run_copy},
@@ -57,6 +59,7 @@ const kernel kernels[] = {
     {"RESIZE_NEAREST_NEIGHBOR", OP_RESIZE_NEAREST_NEIGHBOR, 2, 2, F32, 0, run_resize},
     {"DEQUANTIZE", OP_DEQUANTIZE, 1, 1, I8 | F16, 0, run_dequantize},
     {"QUANTIZE", OP_QUANTIZE, 1, 1, F32, 0, run_quantize},
+    {"CAST", OP_CAST, 1, 1, CASTABLE, 0, run_cast},
     {NULL, 0, 0, 0, 0, 0, NULL},
 };
 

@@ -46,6 +46,10 @@ int options_parse(options* o, char** keys, char** values, size_t count, void (*r
     } else if (strcmp(k, "rules") == 0) {
       char error[400];
       if (!rules_read(&o->rules, v, error, sizeof error)) return fail(report, "%s", error);
+    } else if (strcmp(k, "log") == 0) {
+      if (o->log != NULL) fclose(o->log);
+      if ((o->log = fopen(v, "a")) == NULL) return fail(report, "option log: %s cannot be written", v);
+      setvbuf(o->log, NULL, _IOLBF, BUFSIZ); /* a fault may end the process */
     } else if (strcmp(k, "fault") == 0) {
       size_t f = 0;
       while (f < sizeof faults / sizeof *faults && strcmp(v, faults[f]) != 0) f++;
@@ -55,10 +59,14 @@ int options_parse(options* o, char** keys, char** values, size_t count, void (*r
     } else if (strcmp(k, "fault_at") == 0) {
       if (strcmp(v, "prepare") != 0 && !number(v, &o->fault_at)) return fail(report, "option fault_at is '%s', must be prepare or the number of an invoke", v);
     } else {
-      return fail(report, "unknown option '%s'; there are rules, fault, fault_at, delay_us, max_partitions, min_nodes, leak_bytes", k);
+      return fail(report, "unknown option '%s'; there are rules, fault, fault_at, delay_us, max_partitions, min_nodes, leak_bytes, log", k);
     }
   }
   return 1;
 }
 
-void options_free(options* o) { rules_free(&o->rules); }
+void options_free(options* o) {
+  rules_free(&o->rules);
+  if (o->log != NULL) fclose(o->log);
+  o->log = NULL;
+}

@@ -3,6 +3,7 @@
 #define NANOFLUX_EMULATED_OPTIONS_H_
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "rules.h"
 
@@ -18,8 +19,9 @@ typedef struct {
   int fault_at;
   int delay_us;
   int max_partitions; /* 0 for no limit */
-  int min_nodes;
+  int min_nodes; /* in a partition */
   int leak_bytes;
+  FILE* log; /* NULL for none */
 } options;
 
 /* Reads key and value pairs. Returns 0 and reports what is wrong otherwise. */

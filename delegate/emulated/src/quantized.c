@@ -17,6 +17,10 @@ static rescale rescale_of(double factor) {
     fixed /= 2;
     r.shift++;
   }
+  if (r.shift > 30) {
+    r.shift = 30;
+    fixed = INT32_MAX;
+  }
   if (r.shift < -31) {
     r.shift = 0;
     fixed = 0;
@@ -52,6 +56,13 @@ static float scale_of(const view* v, size_t channel) {
 
 static int32_t zero_of(const view* v) { return v->tensor->params.zero_point; }
 
+/* The nearest integer, halves away from zero; far outside every range of 8 bits
+ * it need not be exact. */
+static int32_t nearest(float x) {
+  x = roundf(x);
+  return x > 1e6f ? 1000000 : x > -1e6f ? (int32_t)x : -1000000;
+}
+
 /* The integers between which an activation keeps the output. */
 static void limits(const view* out, int activation, int32_t* low, int32_t* high) {
   float scale = out->tensor->params.scale;
@@ -60,11 +71,11 @@ static void limits(const view* out, int activation, int32_t* low, int32_t* high)
   *high = 127;
   if (activation == ACT_RELU || activation == ACT_RELU6) *low = zero > *low ? zero : *low;
   if (activation == ACT_RELU6) {
-    int32_t six = zero + (int32_t)roundf(6 / scale);
+    int32_t six = zero + nearest(6 / scale);
     *high = six < *high ? six : *high;
   }
   if (activation == ACT_RELU_N1_TO_1) {
-    int32_t one = (int32_t)roundf(1 / scale);
+    int32_t one = nearest(1 / scale);
     *low = zero - one > *low ? zero - one : *low;
     *high = zero + one < *high ? zero + one : *high;
   }
@@ -91,6 +102,11 @@ const char* run_quantized_fully_connected(const call* c) {
   limits(out, p != NULL ? p->activation : ACT_NONE, &low, &high);
   rescale* r = rescales(x, w, out, outs);
   if (r == NULL) return "no memory";
+  const TfLiteAffineQuantization* q = w->tensor->quantization.params;
+  int each = w->tensor->quantization.type == kTfLiteAffineQuantization && q != NULL && q->scale != NULL && q->scale->size > 1;
+  /* With one scale the library rounds the product of the scales to float32. */
+  float product = scale_of(x, 0) * scale_of(w, 0);
+  for (size_t o = 0; !each && o < outs; o++) r[o] = rescale_of((double)product / (double)scale_of(out, 0));
   const int8_t *data = x->data, *weights = w->data;
   for (size_t row = 0; row < x->count / ins; row++)
     for (size_t o = 0; o < outs; o++) {
@@ -228,7 +244,7 @@ const char* run_quantized_softmax(const call* c) {
     for (size_t k = 0; k < n; k++) most = in[k] > most ? in[k] : most;
     for (size_t k = 0; k < n; k++) sum += expf((float)(in[k] - most) * step);
     for (size_t k = 0; k < n; k++)
-      ((int8_t*)out->data)[i + k] = between((int32_t)roundf(expf((float)(in[k] - most) * step) / sum / scale) + zero_of(out), -128, 127);
+      ((int8_t*)out->data)[i + k] = between(nearest(expf((float)(in[k] - most) * step) / sum / scale) + zero_of(out), -128, 127);
   }
   return NULL;
 }
@@ -268,6 +284,6 @@ const char* run_quantize(const call* c) {
   if (out->type != kTfLiteInt8 || x->count != out->count) return "types that this device does not know";
   float scale = scale_of(out, 0);
   for (size_t i = 0; i < x->count; i++)
-    ((int8_t*)out->data)[i] = between((int32_t)roundf(((const float*)x->data)[i] / scale) + zero_of(out), -128, 127);
+    ((int8_t*)out->data)[i] = between(nearest(((const float*)x->data)[i] / scale) + zero_of(out), -128, 127);
   return NULL;
 }

@@ -56,6 +56,7 @@ static const char* read_line(rules* r, char* line) {
     }
   }
   if (strcmp(name, "*") == 0) {
+    new.any = 1;
     for (const kernel* k = kernels; k->name != NULL; k++) {
       new.op = k->op;
       if (rules_find(r, k->op) == NULL && !add(r, new)) return "no memory";
@@ -65,6 +66,12 @@ static const char* read_line(rules* r, char* line) {
   const kernel* k = kernel_named(name);
   if (k == NULL) return "this device has no kernel for that operator";
   new.op = k->op;
+  for (size_t i = 0; i < r->count; i++) {
+    if (r->list[i].op != k->op) continue;
+    if (!r->list[i].any) return "that operator has a line already";
+    r->list[i] = new; /* a line of its own says more than * */
+    return NULL;
+  }
   return add(r, new) ? NULL : "no memory";
 }
 
@@ -77,9 +84,10 @@ int rules_read(rules* r, const char* path, char* error, size_t size) {
   char line[1024];
   r->given = 1;
   for (int number = 1; fgets(line, sizeof line, f) != NULL; number++) {
+    const char* wrong = strchr(line, '\n') == NULL && !feof(f) ? "a line of more than 1000 characters" : NULL;
     line[strcspn(line, "#\r\n")] = 0;
-    if (line[strspn(line, " \t")] == 0) continue;
-    const char* wrong = read_line(r, line);
+    if (wrong == NULL && line[strspn(line, " \t")] == 0) continue;
+    if (wrong == NULL) wrong = read_line(r, line);
     if (wrong != NULL) {
       snprintf(error, size, "%s:%d: %s", path, number, wrong);
       fclose(f);

@@ -10,6 +10,7 @@ typedef struct {
   int op;
   uint32_t types;
   int max_rank, max_version;
+  int any; /* from the line of * */
 } rule;
 
 /* Without rules the device takes all that it has kernels for. */

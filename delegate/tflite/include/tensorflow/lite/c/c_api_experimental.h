@@ -20,6 +20,7 @@ typedef struct TfLiteFloatArray {
 typedef struct TfLiteSparsity TfLiteSparsity;
 typedef struct TfLiteOperator TfLiteOperator;
 typedef struct TfLiteContext TfLiteContext;
+typedef struct TfLiteDelegateParams TfLiteDelegateParams;
 
 typedef enum TfLiteQuantizationType {
   kTfLiteNoQuantization = 0,
@@ -109,6 +110,18 @@ struct TfLiteContext {
       TfLiteRegistration** registration);
   TfLiteStatus (*ReplaceNodeSubsetsWithDelegateKernels)(TfLiteContext* context, TfLiteRegistration registration,
       const TfLiteIntArray* nodes, TfLiteDelegate* delegate);
+  int recommended_num_threads;
+  void* (*GetExternalContext)(TfLiteContext* context, int type);
+  void (*SetExternalContext)(TfLiteContext* context, int type, void* external);
+  bool allow_fp32_relax_to_fp16;
+  void* profiler;
+  void* (*AllocatePersistentBuffer)(TfLiteContext* context, size_t bytes);
+  TfLiteStatus (*AllocateBufferForEval)(TfLiteContext* context, size_t bytes, void** buffer);
+  TfLiteStatus (*RequestScratchBufferInArena)(TfLiteContext* context, size_t bytes, int* index);
+  void* (*GetScratchBuffer)(TfLiteContext* context, int index);
+  TfLiteStatus (*ResizeTensorExplicit)(TfLiteContext* context, TfLiteTensor* tensor, int rank, const int* shape);
+  TfLiteStatus (*PreviewDelegatePartitioning)(TfLiteContext* context, const TfLiteIntArray* nodes,
+      TfLiteDelegateParams** partitions, int* count);
 };
 
 extern TfLiteStatus TfLiteInterpreterResetVariableTensors(TfLiteInterpreter* interpreter);

@@ -36,11 +36,11 @@ struct TfLiteDelegate {
 };
 
 /* What a delegate's kernel gets as the buffer of its init. */
-typedef struct TfLiteDelegateParams {
+struct TfLiteDelegateParams {
   TfLiteDelegate* delegate;
   TfLiteIntArray* nodes_to_replace;
   TfLiteIntArray* input_tensors;
   TfLiteIntArray* output_tensors;
-} TfLiteDelegateParams;
+};
 
 #endif
