@@ -24,14 +24,6 @@ int describe(const TfLiteTensor* t, view* v) {
   return 1;
 }
 
-/* Dimensions of any size: memory inside a partition is laid out once. */
-static int changes(const TfLiteTensor* t) {
-  if (t->allocation_type == kTfLiteDynamic) return 1;
-  for (int n = 0; t->dims_signature != NULL && n < t->dims_signature->size; n++)
-    if (t->dims_signature->data[n] < 0) return 1;
-  return 0;
-}
-
 const char* claim_refusal(const rules* r, const TfLiteContext* context, const TfLiteNode* node, const TfLiteRegistration* registration) {
   const kernel* k = kernel_of(registration->builtin_code);
   if (k == NULL) return "there is no kernel for it";
@@ -50,7 +42,7 @@ const char* claim_refusal(const rules* r, const TfLiteContext* context, const Tf
       continue;
     }
     const TfLiteTensor* t = &context->tensors[index];
-    if (changes(t)) return "an operand has no fixed size";
+    if (t->allocation_type == kTfLiteDynamic) return "an operand has no fixed size";
     view* v = in ? &c.in[c.inputs++] : &c.out[c.outputs++];
     if (!describe(t, v)) return "an operand is of a type or rank that no kernel knows";
     if (t->allocation_type == kTfLiteMmapRo && t->bytes < v->count * element_size(v->type)) return "a constant is shorter than its shape";

@@ -137,7 +137,8 @@ static TfLiteStatus partition_prepare(TfLiteContext* context, TfLiteNode* node) 
   (void)context;
   partition* p = node->user_data;
   if (p == NULL) return kTfLiteDelegateError;
-  /* Shapes may be others than before. */
+  /* TensorFlow Lite 2.17.1 makes partitions anew when shapes change; others may
+   * only prepare them again. */
   for (size_t i = 0; i < p->tensors; i++) {
     free(p->memory[i]);
     p->memory[i] = NULL;
