@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"nanoflux/delegate"
+	"nanoflux/delegate/coreml"
 	"nanoflux/delegate/delegatetest"
 	"nanoflux/delegate/emulated"
 	"nanoflux/delegate/external"
@@ -79,6 +80,53 @@ func TestPartitionsAreLimited(t *testing.T) {
 			}
 			if got := graph.View[float32](out[0].Data); !slices.Equal(got, []float32{28, 32, 36, 8}) {
 				t.Errorf("it gives %v", got)
+			}
+		})
+	}
+}
+
+// The doubles keep to the limits of the vendors' options; the variable says more.
+func TestTheDoublesKeepToTheirLimits(t *testing.T) {
+	b := graph.NewBuilder("pieces")
+	y := b.Input("x", graph.Float32, 1, 4)
+	for range 3 {
+		y = b.Sin(b.Add(y, y))
+	}
+	b.Output("y", y)
+	m := built(t, b)
+	open := func(o coreml.Options) delegate.Backend {
+		o.Library, o.AllDevices, o.Version = library(t, emulated.CoreML), true, 3
+		p, err := coreml.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	in := []graph.Array{graph.NewArray(graph.Float32, 1, 4)}
+	for _, test := range []struct {
+		options   coreml.Options
+		variable  string
+		most      int
+		unmakable bool
+	}{
+		{coreml.Options{MinOperators: 1}, "", 3, false},
+		{coreml.Options{MinOperators: 1, MaxPartitions: 2}, "", 2, false},
+		{coreml.Options{MinOperators: 2}, "", 0, false},
+		{coreml.Options{MinOperators: 1, MaxPartitions: 2}, "max_partitions=1", 1, false},
+		{coreml.Options{MinOperators: 1}, "max_partitions", 0, true},
+		{coreml.Options{MinOperators: 1}, "colour=red", 0, true},
+	} {
+		t.Run(fmt.Sprintf("%+v %s", test.options, test.variable), func(t *testing.T) {
+			t.Setenv("NANOFLUX_EMUNPU_OPTIONS", test.variable)
+			if test.unmakable {
+				if _, err := open(test.options).Compile(t.Context(), m); !errors.Is(err, delegate.ErrUnavailable) {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			_, taken := outputs(t, open(test.options), delegatetest.Case{Name: "pieces", Model: m, Inputs: in})
+			if got := taken.Operators - len(taken.Left); got != test.most || taken.Partitions != test.most {
+				t.Errorf("it took %d operators in %d partitions, must take %d", got, taken.Partitions, test.most)
 			}
 		})
 	}

@@ -259,21 +259,29 @@ void device_free(TfLiteDelegate* delegate) {
 
 static void to_stderr(const char* message) { fprintf(stderr, "%s\n", message); }
 
-TfLiteDelegate* device_from_environment(void) {
+TfLiteDelegate* device_from_environment(int max_partitions, int min_nodes) {
   const char* text = getenv("NANOFLUX_EMUNPU_OPTIONS");
   char* copy = strdup(text != NULL ? text : "");
   if (copy == NULL) return NULL;
-  char *keys[16], *values[16], *save;
-  size_t count = 0;
-  for (char* pair = strtok_r(copy, ";", &save); pair != NULL && count < 16; pair = strtok_r(NULL, ";", &save)) {
+  char most[16], fewest[16];
+  snprintf(most, sizeof most, "%d", max_partitions > 0 ? max_partitions : 0);
+  snprintf(fewest, sizeof fewest, "%d", min_nodes > 1 ? min_nodes : 1);
+  char *keys[16] = {"max_partitions", "min_nodes"}, *values[16] = {most, fewest}, *save;
+  size_t count = 2;
+  int ok = 1;
+  for (char* pair = strtok_r(copy, ";", &save); pair != NULL && ok; pair = strtok_r(NULL, ";", &save)) {
     char* equals = strchr(pair, '=');
-    if (equals == NULL) continue;
+    ok = equals != NULL && count < 16;
+    if (!ok) {
+      fprintf(stderr, "emulated NPU: NANOFLUX_EMUNPU_OPTIONS: '%s' must be key=value, at most 14 of them\n", pair);
+      break;
+    }
     *equals = 0;
     keys[count] = pair;
     values[count++] = equals + 1;
   }
-  options o;
-  int ok = options_parse(&o, keys, values, count, to_stderr);
+  options o = {0};
+  ok = ok && options_parse(&o, keys, values, count, to_stderr);
   free(copy);
   if (!ok) {
     options_free(&o);

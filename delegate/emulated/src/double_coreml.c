@@ -7,7 +7,7 @@
 
 /* As on a machine without a Neural Engine: only for all devices. */
 EXPORT TfLiteDelegate* TfLiteCoreMlDelegateCreate(const TfLiteCoreMlDelegateOptions* options) {
-  return options->enabled_devices == 1 ? device_from_environment() : NULL;
+  return options->enabled_devices == 1 ? device_from_environment(options->max_delegated_partitions, options->min_nodes_per_partition) : NULL;
 }
 
 EXPORT void TfLiteCoreMlDelegateDelete(TfLiteDelegate* delegate) { device_free(delegate); }

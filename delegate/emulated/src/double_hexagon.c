@@ -19,7 +19,7 @@ EXPORT TfLiteHexagonDelegateOptions TfLiteHexagonDelegateOptionsDefault(void) {
 }
 
 EXPORT TfLiteDelegate* TfLiteHexagonDelegateCreate(const TfLiteHexagonDelegateOptions* options) {
-  return connected && options->max_delegated_partitions > 0 ? device_from_environment() : NULL;
+  return connected && options->max_delegated_partitions > 0 ? device_from_environment(options->max_delegated_partitions, options->min_nodes_per_partition) : NULL;
 }
 
 EXPORT void TfLiteHexagonDelegateDelete(TfLiteDelegate* delegate) { device_free(delegate); }

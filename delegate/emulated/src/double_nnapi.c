@@ -14,7 +14,7 @@ EXPORT TfLiteNnapiDelegateOptions TfLiteNnapiDelegateOptionsDefault(void) {
 /* As the real one does, it makes nothing for an accelerator that is not there. */
 EXPORT TfLiteDelegate* TfLiteNnapiDelegateCreate(const TfLiteNnapiDelegateOptions* options) {
   if (options->accelerator_name != NULL && strcmp(options->accelerator_name, "emulated") != 0) return NULL;
-  return device_from_environment();
+  return device_from_environment(options->max_number_delegated_partitions, 0);
 }
 
 EXPORT void TfLiteNnapiDelegateDelete(TfLiteDelegate* delegate) { device_free(delegate); }
