@@ -184,4 +184,9 @@ func describe(value any) string {
 }
 
 // decimal writes a number as people do, up to 10²¹ without an exponent.
-func decimal(v float64) string { return fmt.Sprint(v) }
+func decimal(v float64) string {
+	if v == math.Trunc(v) && math.Abs(v) < 1e15 {
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return fmt.Sprint(v)
+}

@@ -62,10 +62,14 @@ func open(b profiles.Backend, isolation Isolation) (delegate.Backend, error) {
 	if b.Trusted || isolation.None {
 		return guarded.New(backend, b.Kind, b.Options, isolation.Journal), nil
 	}
+	compiling := isolation.CompileDeadline
+	if compiling == 0 {
+		compiling = time.Duration(b.Deadline * 10 * float64(time.Second))
+	}
 	isolated, err := isolate.New(backend, b.Kind, b.Options, isolate.Options{
 		Command:         isolation.Worker,
 		RunDeadline:     time.Duration(b.Deadline * float64(time.Second)),
-		CompileDeadline: isolation.CompileDeadline,
+		CompileDeadline: compiling,
 	})
 	if err != nil {
 		return nil, err

@@ -64,7 +64,7 @@ Examples:
 
 // forget has every segment tried again.
 func forget(c *cli.Context) error {
-	j := openJournal(c)
+	j := openJournal(c, nil)
 	n, err := j.Forget()
 	if err != nil {
 		return notWritten(err)

@@ -109,7 +109,7 @@ func makePicture(c *cli.Context, profile *profiles.Profile, request pipeline.Req
 	if err != nil {
 		return nil, err
 	}
-	j := openJournal(c)
+	j := openJournal(c, profile)
 	defer warnJournal(c, j)
 	p, err := pipeline.New(c.Context, b, pipeline.Options{Profile: profile, Verify: verify, Isolation: isolation(j)})
 	if err != nil {

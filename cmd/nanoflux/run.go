@@ -65,7 +65,7 @@ func runModel(c *cli.Context) error {
 		return badInput(err)
 	}
 	defer m.Close()
-	j := openJournal(c)
+	j := openJournal(c, profile)
 	defer warnJournal(c, j)
 	result, err := modelrun.Run(c.Context, modelrun.Request{Model: m, Profile: profile, Inputs: c.StringSlice("input"), Reference: reference, Verify: verify, Isolation: isolation(j)})
 	if result == nil {

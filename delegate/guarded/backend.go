@@ -61,7 +61,10 @@ func (b *Backend) LeftBefore(segment *graph.Model) []int { return b.journal.Left
 // segment that took the backend down before.
 func (b *Backend) Compile(ctx context.Context, segment *graph.Model) (delegate.Executable, error) {
 	key := b.key(segment)
-	if crash := b.journal.Crashed(key); crash != nil {
+	// Its own crash would have been told: whoever ended this program while it
+	// waited for another process, it was not that one.
+	_, remote := b.Backend.(delegate.Remote)
+	if crash := b.journal.Crashed(key); crash != nil && !(remote && crash.Unfinished) {
 		return nil, fmt.Errorf("%s: %w: it took the backend down before: %v; try it again after nanoflux doctor --forget", b.kind, ErrRemembered, crash)
 	}
 	what := b.kind + " " + segment.Name

@@ -3,6 +3,7 @@ package guarded
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -231,6 +232,28 @@ func TestWhatADelegateLeftIsRemembered(t *testing.T) {
 	}
 	if left := b.LeftBefore(segment(t, 5)); left != nil {
 		t.Errorf("of another segment %v", left)
+	}
+}
+
+// remote is a backend in another process.
+type remote struct{ *fake }
+
+func (remote) Remote() {}
+
+// Who kills this program while a worker is at work does not tell of the worker.
+func TestAnUnfinishedAttemptOfAnotherProcessDoesNotCount(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	f := &fake{}
+	key := (&Backend{kind: "fake"}).key(segment(t, 4))
+	dead := fmt.Sprintf("START %s 999999999 2026-11-23T11:42:09Z \"fake segment\"\n", key)
+	if err := os.WriteFile(path, []byte(dead), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(f, "fake", nil, journal.Open(path)).Compile(t.Context(), segment(t, 4)); !errors.Is(err, ErrRemembered) {
+		t.Errorf("in this process: %v", err)
+	}
+	if _, err := New(remote{f}, "fake", nil, journal.Open(path)).Compile(t.Context(), segment(t, 4)); err != nil {
+		t.Errorf("in another: %v", err)
 	}
 }
 

@@ -4,7 +4,6 @@ package isolate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -88,9 +87,10 @@ func (b *Backend) Compile(ctx context.Context, segment *graph.Model) (delegate.E
 	return e, nil
 }
 
-// ended is the context's error when it is what ended a call.
+// ended is the context's error when it has ended, whatever became of the call: a
+// worker that was killed because it did not stop is lost for later calls.
 func ended(ctx context.Context, err error) error {
-	if ctx.Err() != nil && !errors.Is(err, delegate.ErrLost) {
+	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return err
@@ -102,7 +102,11 @@ func (b *Backend) ask(ctx context.Context, r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.finish(p.call(ctx.Done(), r, b.start.CompileDeadline))
+	a, err := b.finish(p.call(ctx.Done(), r, b.start.CompileDeadline))
+	if err != nil {
+		return nil, ended(ctx, err)
+	}
+	return a, nil
 }
 
 // finish turns the worker's errors into ours.

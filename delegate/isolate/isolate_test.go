@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -68,6 +70,13 @@ func (b *broken) strike() {
 		os.Exit(77)
 	case "hang":
 		select {}
+	case "orphan": // as a library that starts a process of its own
+		child := exec.Command("sleep", "60")
+		child.Stdout, child.Stderr = os.Stdout, os.Stderr
+		if err := child.Start(); err == nil {
+			fmt.Fprintln(os.Stderr, child.Process.Pid)
+		}
+		os.Exit(3)
 	}
 }
 
@@ -166,6 +175,47 @@ func TestALostWorkerIsAnErrorThatSaysWhy(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestWhatAWorkerStartedGoesWithIt(t *testing.T) {
+	b := isolated(t, "broken", map[string]any{"fault": "orphan", "at": 1}, Options{})
+	e, err := b.Compile(t.Context(), sum(t, 8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = e.Run(t.Context(), []graph.Array{graph.NewArray(graph.Float32, 8)}, make([]graph.Array, 1))
+	var lost *delegate.LostError
+	if !errors.As(err, &lost) || !strings.Contains(lost.Cause, "exit code 3") {
+		t.Fatalf("got %v", err)
+	}
+	pid, err := strconv.Atoi(lost.Said)
+	if err != nil {
+		t.Fatalf("it said %q", lost.Said)
+	}
+	for range 100 { // until its new parent has waited for it
+		if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err != nil || strings.Contains(string(stat), ") Z ") {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("process %d is still there", pid)
+}
+
+func TestACancelledCallThatGoesOnIsCancelledAllTheSame(t *testing.T) {
+	b := isolated(t, "broken", map[string]any{"fault": "hang", "at": 1}, Options{RunDeadline: time.Second})
+	e, err := b.Compile(t.Context(), sum(t, 8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(100*time.Millisecond, cancel)
+	in := []graph.Array{graph.NewArray(graph.Float32, 8)}
+	if err := e.Run(ctx, in, make([]graph.Array, 1)); !errors.Is(err, context.Canceled) || errors.Is(err, delegate.ErrLost) {
+		t.Errorf("the cancelled run: %v", err)
+	}
+	if err := e.Run(t.Context(), in, make([]graph.Array, 1)); !errors.Is(err, delegate.ErrLost) || !strings.Contains(err.Error(), "after it was cancelled") {
+		t.Errorf("the next run: %v", err)
 	}
 }
 

@@ -53,6 +53,9 @@ func start(kind string, o Options) (*process, error) {
 	p.command.Env = append(os.Environ(), "GOTRACEBACK=none", WorkerEnvironment+"=1")
 	// ^C goes to the program in front, which ends its workers in order.
 	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// A process that a vendor's library started may hold the pipes of a worker
+	// that is gone.
+	p.command.WaitDelay = time.Second
 	if p.socket, err = newSocket(ours); err != nil {
 		return nil, fmt.Errorf("%s: starting a worker: %w", kind, err)
 	}
@@ -69,6 +72,14 @@ const WorkerEnvironment = "NANOFLUX_WORKER"
 
 // listen hands out replies until the worker is gone, and then finds out why.
 func (p *process) listen() {
+	waited := make(chan error, 1)
+	go func() {
+		err := p.command.Wait()
+		// What the worker started goes with it, and cannot keep the socket open.
+		p.killGroup()
+		_ = p.socket.conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+		waited <- err
+	}()
 	for {
 		r := new(reply)
 		if err := p.socket.receive(r); err != nil {
@@ -83,7 +94,7 @@ func (p *process) listen() {
 	}
 	// A worker that closed its socket but lives on is as good as hung.
 	timer := time.AfterFunc(2*time.Second, func() { p.kill("closed its connection and went on") })
-	err := p.command.Wait()
+	err := <-waited
 	timer.Stop()
 	p.mutex.Lock()
 	p.lost = &delegate.LostError{Backend: p.kind, Cause: p.cause(err), Said: p.said.last()}
@@ -103,8 +114,11 @@ func (p *process) kill(why string) {
 		p.hung = why
 	}
 	p.mutex.Unlock()
-	_ = p.command.Process.Kill() // it may have ended just now
+	p.killGroup()
 }
+
+// killGroup ends the worker and all that it started; they may have ended before.
+func (p *process) killGroup() { _ = syscall.Kill(-p.command.Process.Pid, syscall.SIGKILL) }
 
 // crash is how Go's runtime reports a signal in C code, which it turns into an
 // exit code.
@@ -146,6 +160,7 @@ func (p *process) call(done <-chan struct{}, r *request, deadline time.Duration)
 	}
 	timer := time.NewTimer(deadline)
 	defer timer.Stop()
+	late := fmt.Sprintf("no answer within %v", deadline)
 	for {
 		select {
 		case a, ok := <-answer:
@@ -156,11 +171,12 @@ func (p *process) call(done <-chan struct{}, r *request, deadline time.Duration)
 		case <-done:
 			done = nil // told once; a worker that does not listen is hung
 			timer.Reset(min(deadline, cancelPatience))
+			late = fmt.Sprintf("it went on for %v after it was cancelled", min(deadline, cancelPatience))
 			if err := p.socket.send(&request{Action: actionCancel, Of: r.Seq}, nil); err != nil {
 				return nil, p.reason(err)
 			}
 		case <-timer.C:
-			p.kill(fmt.Sprintf("no answer within %v", deadline))
+			p.kill(late)
 			return nil, p.reason(nil)
 		}
 	}

@@ -23,7 +23,7 @@ const workerSocket = 3
 // Serve is the worker: it answers the parent's requests until the parent is
 // gone, and returns an error when there is no parent.
 func Serve() error {
-	if kind, err := unix.FcntlInt(workerSocket, unix.F_GETFD, 0); err != nil || kind < 0 {
+	if os.Getenv(WorkerEnvironment) == "" {
 		return errors.New("a worker is started by nanoflux itself, not by hand: it has no socket to its parent")
 	}
 	unix.CloseOnExec(workerSocket)

@@ -58,6 +58,9 @@ type Crash struct {
 	When time.Time `json:"when"`
 	// Cause is a clause for people.
 	Cause string `json:"cause"`
+	// Unfinished: nobody told how it went; the program was gone. A backend in a
+	// process of its own is not to blame for that.
+	Unfinished bool `json:"unfinished,omitempty"`
 }
 
 func (c *Crash) String() string {
@@ -237,7 +240,7 @@ func (j *Journal) Begin(k Key, what string) *Attempt {
 		e.open[j.token] = a
 	}
 	a.n++
-	a.last = Crash{Key: k, What: what, When: now(), Cause: endedIn}
+	a.last = Crash{Key: k, What: what, When: now(), Cause: endedIn, Unfinished: true}
 	j.append(startLine(k, j.token, a.last.When, what), e.ended < wellKnown)
 	return &Attempt{journal: j, key: k, what: what}
 }

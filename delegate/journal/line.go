@@ -122,7 +122,7 @@ func (j *Journal) take(line string) bool {
 			e.open[token] = a
 		}
 		a.n++
-		a.last = Crash{Key: k, What: what, When: when, Cause: endedIn}
+		a.last = Crash{Key: k, What: what, When: when, Cause: endedIn, Unfinished: true}
 		return true
 	case "END":
 		outcome, quoted, has := strings.Cut(rest, " ")

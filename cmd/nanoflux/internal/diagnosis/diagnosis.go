@@ -90,7 +90,13 @@ func Examine(ctx context.Context, p *profiles.Profile, isolation partition.Isola
 
 // examine tests every backend of a profile.
 func (d *Diagnosis) examine(ctx context.Context, p *profiles.Profile, isolation partition.Isolation) error {
-	backends, err := partition.OpenBackends(p, isolation)
+	// Also what the profile trusts: a diagnosis must survive what it finds.
+	apart := *p
+	apart.Backends = slices.Clone(p.Backends)
+	for i := range apart.Backends {
+		apart.Backends[i].Trusted = false
+	}
+	backends, err := partition.OpenBackends(&apart, isolation)
 	if err != nil {
 		return err
 	}
