@@ -120,7 +120,7 @@ func TestEveryPackageImportsOnlyFloorsBelowIt(t *testing.T) {
 				continue
 			}
 			floor, known := floorOf(imported)
-			if known && floor >= own && !isPeer(p.ImportPath, imported) {
+			if known && (floor > own || floor == own && !isPeer(p.ImportPath, imported)) {
 				t.Errorf("%s (floor %d) imports %s (floor %d)", p.ImportPath, own, imported, floor)
 			}
 		}

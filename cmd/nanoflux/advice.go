@@ -34,6 +34,9 @@ func advice(line string) string {
 	if at < 0 {
 		return ""
 	}
+	if strings.Count(line[:at], "(") > strings.Count(line[:at], ")") {
+		return "" // it belongs to what the parentheses quote
+	}
 	clause := line[at+len("; "):]
 	for _, o := range openings {
 		if strings.HasPrefix(clause, o+" ") {
@@ -66,7 +69,7 @@ var remedies = []struct {
 	{exec.ErrWrong, "add a rule that sends the operator elsewhere, or try a profile without that backend"},
 	{pipeline.ErrNotFinite, "try --profile cpu-go, or fetch the bundle again if it fails there too"},
 	{delegate.ErrUnavailable, "see nanoflux doctor for what works here"},
-	{delegate.ErrLost, "try --profile cpu-go, or see nanoflux doctor for what works here"},
+	{delegate.ErrLost, "see nanoflux doctor for what works here, or try another profile (cpu-go works everywhere)"},
 	{delegate.ErrInput, "see nanoflux inspect for what the model takes"},
 	{syscall.ENOSPC, "free some space or write elsewhere"},
 	{fs.ErrNotExist, "check the path"},

@@ -51,7 +51,7 @@ func TestErrorsEndWithWhatToDo(t *testing.T) {
 		{errors.New("on fire"), "on fire; " + adviceOnFailure},
 		{badInput(errors.New("odd")), "odd; " + adviceOnInput},
 		{notWritten(errors.New("odd")), "odd; " + adviceOnOutput},
-		{fmt.Errorf("%w: it burns", delegate.ErrLost), "; try --profile cpu-go"},
+		{fmt.Errorf("%w: it burns", delegate.ErrLost), "; see nanoflux doctor"},
 		{fmt.Errorf("segment 1: %w", &exec.LeftError{Backend: "npu", Ops: []int{1}, Names: []string{"op 1"}}), "; add a rule that sends them elsewhere"},
 		{fmt.Errorf("%w: y is off by 0.3 of range; op 1 is the first wrong one: 0.3 of range", exec.ErrWrong), "; add a rule that sends the operator elsewhere"},
 		{fmt.Errorf("npu: %w: it crashed; try it again after nanoflux doctor --forget", guarded.ErrRemembered), "it crashed; try it again after nanoflux doctor --forget"},

@@ -33,6 +33,7 @@ func profileCommand() *cli.Command {
 				ArgsUsage: "NAME|FILE",
 				Description: `Example (to start a profile of your own):
   nanoflux profile show mixed-demo > my-phone.yaml`,
+				Flags:  []cli.Flag{jsonFlag()},
 				Action: showProfile,
 			},
 			{
@@ -43,6 +44,7 @@ func profileCommand() *cli.Command {
 
 Example:
   nanoflux profile check my-phone.yaml`,
+				Flags:  []cli.Flag{jsonFlag()},
 				Action: checkProfile,
 			},
 		},
@@ -112,6 +114,12 @@ func showProfile(c *cli.Context) error {
 	if err != nil {
 		return badInput(err)
 	}
+	if c.Bool("json") {
+		return printJSON(c, struct {
+			Profile string `json:"profile"`
+			YAML    string `json:"yaml"`
+		}{name, string(text)})
+	}
 	_, err = c.App.Writer.Write(text)
 	return notWritten(err)
 }
@@ -128,6 +136,9 @@ func checkProfile(c *cli.Context) error {
 		defer func() { _ = partition.CloseBackends(backends) }() // nothing ran there
 	}
 	var mistakes profiles.Errors
+	if c.Bool("json") && (err == nil || errors.As(err, &mistakes)) {
+		return checkedAsJSON(c, p, mistakes, backends)
+	}
 	if errors.As(err, &mistakes) && len(mistakes) > 1 {
 		for _, m := range mistakes {
 			fmt.Fprintln(c.App.Writer, oneLine(m.Error()))
@@ -144,4 +155,32 @@ func checkProfile(c *cli.Context) error {
 		}
 	}
 	return c.Context.Err()
+}
+
+// checkedAsJSON prints what a check found; mistakes are the exit code's matter
+// too.
+func checkedAsJSON(c *cli.Context, p *profiles.Profile, mistakes profiles.Errors, backends map[string]delegate.Backend) error {
+	type problem struct {
+		Backend string `json:"backend"`
+		Problem string `json:"problem"`
+	}
+	found := struct {
+		Valid    bool      `json:"valid"`
+		Mistakes []string  `json:"mistakes,omitempty"`
+		Missing  []problem `json:"missing,omitempty"`
+	}{Valid: len(mistakes) == 0}
+	for _, m := range mistakes {
+		found.Mistakes = append(found.Mistakes, oneLine(m.Error()))
+	}
+	if found.Valid {
+		for _, b := range p.Backends {
+			if _, err := backends[b.Name].Probe(c.Context); err != nil {
+				found.Missing = append(found.Missing, problem{b.Name, oneLine(delegate.WhyUnavailable(err))})
+			}
+		}
+	}
+	if err := printJSON(c, found); err != nil || found.Valid {
+		return err
+	}
+	return badInput(fmt.Errorf("%s: %d mistakes; correct them", mistakes[0].File, len(mistakes)))
 }

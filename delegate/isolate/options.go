@@ -2,8 +2,8 @@ package isolate
 
 import (
 	"errors"
+	"flag"
 	"os"
-	"strings"
 	"time"
 )
 
@@ -29,7 +29,7 @@ func (o Options) withDefaults() (Options, error) {
 		if err != nil {
 			return o, errors.Join(errors.New("finding this program, to start it as a worker"), err)
 		}
-		if strings.HasSuffix(strings.TrimSuffix(self, ".exe"), ".test") {
+		if flag.Lookup("test.v") != nil {
 			// It would run its tests again, and they start workers.
 			return o, errors.New("a test program is no worker by itself: name the command of one, or run the backend in the program (Isolation)")
 		}

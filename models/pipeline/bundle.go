@@ -66,9 +66,16 @@ func unknown(m *bundle.Manifest, prompt string) []string {
 	for _, o := range m.Knows.Objects {
 		objects = append(objects, o.Name)
 	}
-	text := fmt.Sprintf("the prompt %q names nothing that %s can draw", clip(prompt), m.Name)
+	text := fmt.Sprintf("the prompt %q names no object that %s can draw", clip(prompt), m.Name)
 	if len(found.Nearest) > 0 {
 		text += "; nearest: " + strings.Join(found.Nearest, ", ")
 	}
-	return []string{text + "; it knows: " + strings.Join(objects, ", ")}
+	text += "; it knows: " + strings.Join(objects, ", ")
+	if len(m.Knows.Styles) > 0 {
+		text += "; styles: " + strings.Join(m.Knows.Styles, ", ")
+	}
+	if len(m.Knows.Backgrounds) > 0 {
+		text += "; backgrounds: " + strings.Join(m.Knows.Backgrounds, ", ")
+	}
+	return []string{text}
 }

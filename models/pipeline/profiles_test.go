@@ -105,7 +105,7 @@ func TestTheBundleWarnsOfWhatItDoesNotKnow(t *testing.T) {
 	for prompt, want := range map[string]string{
 		"a cat":           "",
 		"A Rocket, flat!": "",
-		"a bicycle":       `the prompt "a bicycle" names nothing that pocket can draw`,
+		"a bicycle":       `the prompt "a bicycle" names no object that pocket can draw`,
 		"an elefant":      "nearest: elephant",
 		"":                "it knows: red apple, green apple",
 	} {

@@ -71,6 +71,8 @@ type segment struct {
 	// left behind are executables of failed backends, closed with the runner:
 	// runs that began before the move may still use them.
 	behind []delegate.Executable
+	// failedOn are the backends that failed it, by name.
+	failedOn map[string]error
 	// reference is the segment on the backend that results are compared with;
 	// nil until the first comparison.
 	reference delegate.Executable

@@ -46,6 +46,10 @@ func (r *Runner) move(ctx context.Context, seg *segment, from, doing string, cau
 	if r.plan.Policy == profiles.Fail {
 		return seg.failed(doing, from, cause)
 	}
+	if seg.failedOn == nil {
+		seg.failedOn = map[string]error{}
+	}
+	seg.failedOn[from] = cause
 	why := cause
 	for _, name := range r.others(seg, from) {
 		at, err := r.place(ctx, seg, name)
@@ -57,7 +61,13 @@ func (r *Runner) move(ctx context.Context, seg *segment, from, doing string, cau
 		if !movable(ctx, err) {
 			return seg.failed("compile", name, err)
 		}
+		seg.failedOn[name] = err
 		why = fmt.Errorf("%w; then on %s: %w", why, name, err)
+	}
+	for _, b := range r.plan.Backends {
+		if err := seg.failedOn[b.Name]; err != nil && b.Name != from && !errors.Is(why, err) {
+			why = fmt.Errorf("%w; before on %s: %w", why, b.Name, err)
+		}
 	}
 	return seg.failed(doing, from, fmt.Errorf("%w; no other backend of the profile takes the segment", why))
 }
@@ -84,7 +94,8 @@ func (r *Runner) others(seg *segment, from string) (names []string) {
 	}
 	for _, b := range list {
 		backend := r.backends[b.Name]
-		if backend == nil || b.Unavailable != "" || r.options.Health.Lost(b.Name) != "" {
+		// Not back and forth: what failed here once is not tried here again.
+		if backend == nil || seg.failedOn[b.Name] != nil || b.Unavailable != "" || r.options.Health.Lost(b.Name) != "" {
 			continue
 		}
 		if !slices.ContainsFunc(seg.Ops, func(op int) bool {

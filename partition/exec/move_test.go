@@ -289,3 +289,30 @@ func TestVerifyLetsRightResultsThrough(t *testing.T) {
 		t.Errorf("%v, %q", err, r.Notices())
 	}
 }
+
+// What fails everywhere ends, and the next run may be better.
+func TestASegmentThatFailsOnEveryBackendIsAnErrorOfAll(t *testing.T) {
+	broken := true
+	fail := func(text string) func() error {
+		return func() error {
+			if broken {
+				return errors.New(text)
+			}
+			return nil
+		}
+	}
+	r, err := over(t, chain(t, 4, 4), "", Options{}, &toy{name: "a", fail: fail("division by zero on a")}, &toy{name: "b", fail: fail("division by zero on b")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		err := r.Run(context.Background(), []graph.Array{ints(1, 2, 3, 4)}, make([]graph.Array, 1))
+		if err == nil || !strings.Contains(err.Error(), "on a") || !strings.Contains(err.Error(), "on b") {
+			t.Fatalf("got %v", err)
+		}
+	}
+	broken = false
+	if err := r.Run(context.Background(), []graph.Array{ints(1, 2, 3, 4)}, make([]graph.Array, 1)); err != nil {
+		t.Errorf("the next run: %v", err)
+	}
+}
