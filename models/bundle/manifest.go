@@ -58,6 +58,8 @@ type Manifest struct {
 	Knows    Knows   `yaml:"knows,omitempty" json:"knows"`
 	// Limits say what the model cannot do, one line each.
 	Limits []string `yaml:"limits,omitempty" json:"limits,omitempty"`
+	// Compiled are segments of parts that vendors' compilers made ready.
+	Compiled []Compiled `yaml:"compiled,omitempty" json:"compiled,omitempty"`
 	// Files are all files but the manifest, by name.
 	Files map[string]File `yaml:"files" json:"files"`
 }
@@ -194,6 +196,9 @@ func (m *Manifest) checkFiles() error {
 		if f.Size < 0 || !hexHash.MatchString(f.SHA256) {
 			return fmt.Errorf("file %q needs a size and a SHA-256 of 64 hexadecimal digits", name)
 		}
+	}
+	if err := m.checkCompiled(); err != nil {
+		return err
 	}
 	needed := map[string]string{"tokenizer": m.Tokenizer.File}
 	for name, p := range m.Parts {

@@ -11,6 +11,8 @@ import (
 func TestManifestMistakesAreNamed(t *testing.T) {
 	m, files := small(t)
 	m.Limits = []string{"x"}
+	m.Compiled = []Compiled{{Part: "decoder", Segment: strings.Repeat("ab", 32), Kind: "qnn", SoC: "SM8750", Library: "2.40", File: "compiled.bin"}}
+	files["compiled.bin"] = []byte("code")
 	write(t, m, files)
 	text, err := m.YAML()
 	if err != nil {
@@ -51,6 +53,10 @@ func TestManifestMistakesAreNamed(t *testing.T) {
 		"a short hash":           {m.Files["spiece.model"].SHA256, "abc", "SHA-256"},
 		"no steps":               {"steps: 4", "steps: 0", "steps is 0"},
 		"not a number":           {"shift: 1", "shift: .nan", "shift"},
+		"code of no part":        {"part: decoder", "part: denoiser", "compiled segment 1 is of part \"denoiser\", which is not under parts"},
+		"code of no segment":     {strings.Repeat("ab", 32), "abc", "compiled segment 1: segment is \"abc\", must be a fingerprint"},
+		"code for no chip":       {"soc: SM8750", "soc: ''", "compiled segment 1: soc is \"\""},
+		"code in no file":        {"file: compiled.bin", "file: other.bin", "compiled segment 1 names file \"other.bin\""},
 		"an object without word": {"name: red apple", "name: '!!'", "\"!!\""},
 	} {
 		t.Run(name, func(t *testing.T) {

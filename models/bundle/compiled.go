@@ -1,0 +1,66 @@
+package bundle
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Compiled is a segment of a part that a vendor's compiler made ready for one
+// chip, ahead of time.
+type Compiled struct {
+	Part string `yaml:"part" json:"part"`
+	// Segment is the fingerprint of the segment's model (graph.Model.Fingerprint).
+	Segment string `yaml:"segment" json:"segment"`
+	// Kind is the kind of backend that reads it.
+	Kind string `yaml:"kind" json:"kind"`
+	// SoC is the chip that it is for, as the backend's option names it.
+	SoC string `yaml:"soc" json:"soc"`
+	// Library is the version of the compiler.
+	Library string `yaml:"library" json:"library"`
+	File    string `yaml:"file" json:"file"`
+}
+
+// mostCompiled bounds the list.
+const mostCompiled = 10_000
+
+func (m *Manifest) checkCompiled() error {
+	if len(m.Compiled) > mostCompiled {
+		return fmt.Errorf("%d compiled segments; the most is %d", len(m.Compiled), mostCompiled)
+	}
+	for i, c := range m.Compiled {
+		at := fmt.Sprintf("compiled segment %d", i+1)
+		if _, ok := m.Parts[c.Part]; !ok {
+			return fmt.Errorf("%s is of part %q, which is not under parts", at, c.Part)
+		}
+		if !hexHash.MatchString(c.Segment) {
+			return fmt.Errorf("%s: segment is %q, must be a fingerprint of 64 hexadecimal digits", at, c.Segment)
+		}
+		for _, x := range []struct{ key, value string }{{"kind", c.Kind}, {"soc", c.SoC}, {"library", c.Library}} {
+			if x.value == "" || !plain(x.value) {
+				return fmt.Errorf("%s: %s is %q, must be up to %d printable characters", at, x.key, x.value, longestName)
+			}
+		}
+		if _, listed := m.Files[c.File]; !listed {
+			return fmt.Errorf("%s names file %q, which is not under files", at, c.File)
+		}
+	}
+	return nil
+}
+
+// Contents are all files but the manifest, by name, after comparing their sizes
+// and hashes: what WriteFile wants. They are valid until Close.
+func (b *Bundle) Contents(ctx context.Context) (map[string][]byte, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	contents := make(map[string][]byte, len(b.manifest.Files))
+	for _, name := range slices.Sorted(maps.Keys(b.manifest.Files)) {
+		data, err := b.file(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		contents[name] = data
+	}
+	return contents, nil
+}
