@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Compiled is a segment of a part that a vendor's compiler made ready for one
@@ -63,4 +64,40 @@ func (b *Bundle) Contents(ctx context.Context) (map[string][]byte, error) {
 		contents[name] = data
 	}
 	return contents, nil
+}
+
+// Choose finds the code of a segment: of a part, by its fingerprint, for a kind of
+// backend with that version of the vendor's library, on a chip. Where there is
+// code for that kind of backend but none that fits, warning says why not; where
+// there is none at all, both are empty.
+func (m *Manifest) Choose(part, segment, kind, soc, library string) (file, warning string) {
+	list := slices.Clone(m.Compiled)
+	keep := func(fits func(Compiled) bool) bool {
+		list = slices.DeleteFunc(list, func(c Compiled) bool { return !fits(c) })
+		return len(list) > 0
+	}
+	names := func(name func(Compiled) string) string {
+		var all []string
+		for _, c := range list {
+			all = append(all, name(c))
+		}
+		slices.Sort(all)
+		return strings.Join(slices.Compact(all), ", ")
+	}
+	if !keep(func(c Compiled) bool { return c.Part == part && c.Kind == kind }) {
+		return "", ""
+	}
+	refuse := func(why string) (string, string) {
+		return "", fmt.Sprintf("what %s has compiled of its %s for %s is not used: %s; nanoflux compile makes it anew", m.Name, part, kind, why)
+	}
+	if has := names(func(c Compiled) string { return c.SoC }); !keep(func(c Compiled) bool { return strings.EqualFold(c.SoC, soc) }) {
+		return refuse(fmt.Sprintf("it is for %s, and this is %s", has, soc))
+	}
+	if has := names(func(c Compiled) string { return c.Library }); !keep(func(c Compiled) bool { return c.Library == library }) {
+		return refuse(fmt.Sprintf("it was made by %s, and here is %s", has, library))
+	}
+	if !keep(func(c Compiled) bool { return c.Segment == segment }) {
+		return refuse("the profile's rewrites and rules make other segments")
+	}
+	return list[0].File, ""
 }
