@@ -113,6 +113,16 @@ func Open(kind string, options map[string]any) (Backend, error) {
 	return k.Open(full)
 }
 
+// Settings are a kind's options as Open hands them to the backend, with defaults
+// for those left out. The error is one of Check's.
+func Settings(kind string, options map[string]any) (map[string]any, error) {
+	k, err := find(kind)
+	if err != nil {
+		return nil, err
+	}
+	return k.settle(options)
+}
+
 // TableOf is a kind's table with the given options, or an error of Check; nil
 // when there is none.
 func TableOf(kind string, options map[string]any) (Table, error) {

@@ -37,7 +37,7 @@ func sourceOf(b *bundle.Bundle) (source, error) {
 		return source{}, err
 	}
 	s := source{
-		models: map[string]*graph.Model{},
+		models: map[string]*graph.Model{}, bundle: b,
 		settings: settings{
 			name: m.Name, hash: b.Hash()[:12], steps: m.Schedule.Steps, guidance: m.Guidance,
 			schedule: Schedule{Shift: m.Schedule.Shift, Dynamic: m.Schedule.Dynamic},

@@ -16,6 +16,7 @@ import (
 
 	"nanoflux/delegate"
 	"nanoflux/graph"
+	"nanoflux/models/bundle"
 	"nanoflux/models/flux"
 	"nanoflux/partition"
 	"nanoflux/partition/exec"
@@ -75,6 +76,9 @@ func PartNames() []string { return slices.Clone(partNames) }
 type source struct {
 	settings settings
 	models   map[string]*graph.Model
+	// bundle may hold code that was compiled ahead of time; nil for models that
+	// come from no bundle.
+	bundle *bundle.Bundle
 }
 
 func newPipeline(ctx context.Context, s source, o Options) (*Pipeline, error) {
@@ -111,6 +115,9 @@ func newPipeline(ctx context.Context, s source, o Options) (*Pipeline, error) {
 	// What one part learns of a backend holds for all.
 	options := exec.Options{Health: exec.NewHealth(), Verify: o.Verify}
 	for _, name := range partNames {
+		if s.bundle != nil {
+			options.Compiled = compiled(s.bundle, name, o.Profile, o.Backends)
+		}
 		part, err := newPart(ctx, name, s.models[name], o.Profile, o.Backends, options)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.settings.name, err)

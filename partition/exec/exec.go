@@ -54,6 +54,10 @@ type Options struct {
 	Health *Health
 	// Verify checks every segment's results; nil does not.
 	Verify *Verify
+	// Compiled gives the code of a segment for a backend (by the profile's name)
+	// that was made ahead of time, or nil; and a warning where there is some that
+	// does not fit. nil has none.
+	Compiled func(ctx context.Context, backend string, segment *graph.Model) (code []byte, warning string, err error)
 
 	// takeWhatIsLeft has segments run of which a delegate left operators, also
 	// under the policy fallback.

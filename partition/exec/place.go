@@ -119,7 +119,7 @@ func (r *Runner) place(ctx context.Context, seg *segment, name string) (*placeme
 	if left := r.leftOf(seg, name, leftBefore(backend, x)); left != nil && r.plan.Policy == profiles.Fallback && !r.options.takeWhatIsLeft {
 		return nil, left
 	}
-	e, err := backend.Compile(ctx, x)
+	e, err := r.compile(ctx, name, backend, x)
 	if err != nil {
 		if errors.Is(err, delegate.ErrLost) {
 			r.options.Health.lose(name, err)
