@@ -53,7 +53,8 @@ static void note(const device* d, const char* format, ...) {
  * N-th invoke. It returns 0 when the call shall fail. */
 static int misbehave(device* d, int at) {
   if (d->lost) return 0;
-  if (d->options.fault == FAULT_NONE || at != d->options.fault_at) return 1;
+  int leaks = d->options.fault == FAULT_LEAK && at > d->options.fault_at;
+  if (d->options.fault == FAULT_NONE || (at != d->options.fault_at && !leaks)) return 1;
   note(d, at == 0 ? "misbehaves while it prepares" : "misbehaves in invoke %d", at);
   switch (d->options.fault) {
     case FAULT_REFUSE: case FAULT_FAIL: return 0;
@@ -69,8 +70,9 @@ static int misbehave(device* d, int at) {
     case FAULT_HANG: for (;;) pause();
     case FAULT_EXIT0: exit(0);
     case FAULT_LEAK: {
-      char* p = malloc((size_t)d->options.leak_bytes + 1);
-      if (p != NULL) memset(p, 1, (size_t)d->options.leak_bytes + 1);
+      /* Volatile: what nobody reads, the compiler would not even allocate. */
+      volatile char* p = malloc((size_t)d->options.leak_bytes);
+      for (int i = 0; p != NULL && i < d->options.leak_bytes; i += 1024) p[i] = 1;
       return 1;
     }
     case FAULT_SLOW: usleep(200000); return 1;
