@@ -83,7 +83,7 @@ func (k *kl) build(rows, columns int) {
 
 // conv is a k×k convolution with bias and zero padding.
 func (k *kl) conv(x graph.T, name string, in, out, size int) graph.T {
-	w := outputLast(k.W.Get(name+".weight", out, in, size, size), out, in, size)
+	w := layers.OutputLast(k.W.Get(name+".weight", out, in, size, size), out, in, size)
 	as := strings.TrimPrefix(name, "decoder.")
 	weight := k.K.Matrix(as+".weight", w, out, size, size, in)
 	bias := k.K.Exact(as+".bias", k.W.Get(name+".bias", out), out)

@@ -2,29 +2,8 @@ package vae
 
 import "nanoflux/models/weights"
 
-// Weights come in torch's order, [out, in, height, width]; the graph wants
-// [out, height, width, in]. Sub-pixel shuffles also number channels
-// differently, which is made good in the convolution next to them.
-
-// outputLast reorders a filter [out, in, k, k] to [out, k, k, in].
-func outputLast(w []float32, out, in, k int) []float32 {
-	if weights.IsBlank(w) {
-		return w
-	}
-	r := make([]float32, len(w))
-	at := 0
-	for o := range out {
-		for y := range k {
-			for x := range k {
-				for i := range in {
-					r[at] = w[((o*in+i)*k+y)*k+x]
-					at++
-				}
-			}
-		}
-	}
-	return r
-}
+// Sub-pixel shuffles number channels differently in torch and in graphs, which is
+// made good in the convolution next to them.
 
 // shuffleOrder lists, for each channel on the coarse side of DEPTH_TO_SPACE or
 // SPACE_TO_DEPTH, the channel of torch's pixel_shuffle or pixel_unshuffle.

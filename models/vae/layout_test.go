@@ -28,26 +28,6 @@ func TestShuffleOrderTurnsTorchChannelsIntoTheOperators(t *testing.T) {
 	}
 }
 
-func TestOutputLastMovesTheInputChannelsToTheEnd(t *testing.T) {
-	const out, in, k = 2, 3, 2
-	w := make([]float32, out*in*k*k)
-	for i := range w {
-		w[i] = float32(i)
-	}
-	got := outputLast(w, out, in, k)
-	for o := range out {
-		for i := range in {
-			for y := range k {
-				for x := range k {
-					if got[((o*k+y)*k+x)*in+i] != w[((o*in+i)*k+y)*k+x] {
-						t.Fatalf("element %d,%d,%d,%d is in the wrong place", o, i, y, x)
-					}
-				}
-			}
-		}
-	}
-}
-
 func TestPermuteMovesWholeBlocks(t *testing.T) {
 	if got := permute([]float32{0, 1, 10, 11, 20, 21}, []int{2, 0, 1}, 2); !slices.Equal(got, []float32{20, 21, 0, 1, 10, 11}) {
 		t.Errorf("got %v", got)

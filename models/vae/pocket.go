@@ -108,7 +108,7 @@ func (p *pocket) model(output string, x graph.T) (*graph.Model, error) {
 // permute its channels (see shuffleOrder); nil leaves them.
 func (p *pocket) conv(x graph.T, name string, in, out, k int, inOrder, outOrder []int) graph.T {
 	full := p.side + "." + name
-	w := outputLast(p.W.Get(full+".weight", out, in, k, k), out, in, k)
+	w := layers.OutputLast(p.W.Get(full+".weight", out, in, k, k), out, in, k)
 	bias := p.W.Get(full+".bias", out)
 	if inOrder != nil && !weights.IsBlank(w) {
 		for at := 0; at < len(w); at += in {
