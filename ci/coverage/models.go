@@ -92,6 +92,26 @@ func nano() []subject {
 			},
 		})
 	}
+	for _, r := range []struct {
+		part   string
+		side   int
+		wanted []weights.Spec
+		build  func(width, rows, columns int, w weights.Source, o flux.Options) (*graph.Model, error)
+	}{
+		{"downsampler", nanoSide / 2, flux.DownsamplerTensors(nanoDenoiser.Width()), flux.BuildDownsampler},
+		{"upsampler", nanoSide / 4, flux.UpsamplerTensors(nanoDenoiser.Width()), flux.BuildUpsampler},
+	} {
+		list = append(list, subject{
+			family: "NanoFLUX", part: r.part,
+			stored: func(s weights.Storage) (*graph.Model, error) {
+				w, err := weights.Blank(r.wanted)
+				if err != nil {
+					return nil, err
+				}
+				return r.build(nanoDenoiser.Width(), r.side, r.side, w, flux.Options{Storage: weights.Uniform(s)})
+			},
+		})
+	}
 	return append(list, subject{
 		family: "NanoFLUX", part: "decoder",
 		stored: func(s weights.Storage) (*graph.Model, error) {
