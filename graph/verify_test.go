@@ -77,7 +77,11 @@ func TestNoChangedByteGetsPastTheDoorUnsafely(t *testing.T) {
 		}
 		changed := AlignedBytes(len(data))
 		copy(changed, data)
-		for i := range data {
+		every := 1
+		if testing.Short() {
+			every = 3 // under an emulator all of them take twelve seconds
+		}
+		for i := 0; i < len(data); i += every {
 			for _, value := range []byte{0, 1, data[i] + 1, data[i] - 1, data[i] ^ 0x80, 0x7f, 0xff} {
 				changed[i] = value
 				touch(t, changed)

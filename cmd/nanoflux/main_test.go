@@ -327,6 +327,9 @@ func TestGenerateMakesAPicture(t *testing.T) {
 }
 
 func TestPromptsThatTheBundleDoesNotKnowAreWarnedOf(t *testing.T) {
+	if testing.Short() {
+		t.Skip("under an emulator four pictures take half a minute; models/pipeline checks the warnings there")
+	}
 	path := filepath.Join(t.TempDir(), "p.png")
 	for prompt, want := range map[string]string{
 		"a bicycle": "cactus",

@@ -215,15 +215,20 @@ func testOutputMemory(t *testing.T, b delegate.Backend) {
 }
 
 // longSize is the side of the matrices in long.
-const longSize = 192
+func longSize() int {
+	if testing.Short() { // under an emulator a run of the other takes seconds
+		return 96
+	}
+	return 192
+}
 
 // long is a chain of a hundred matrix products.
 func long() *graph.Model {
-	m := graph.NewBuilder("long")
-	x := m.Input("x", graph.Float32, longSize, longSize)
-	w := graph.NewArray(graph.Float32, longSize, longSize)
-	for i := range longSize {
-		graph.View[float32](w.Data)[i*longSize+i] = 1
+	m, side := graph.NewBuilder("long"), longSize()
+	x := m.Input("x", graph.Float32, side, side)
+	w := graph.NewArray(graph.Float32, side, side)
+	for i := range side {
+		graph.View[float32](w.Data)[i*side+i] = 1
 	}
 	weights := m.Const("w", w)
 	for range 100 {
@@ -235,7 +240,7 @@ func long() *graph.Model {
 
 func testCancel(t *testing.T, b delegate.Backend) {
 	e := compile(t, b, long())
-	in := []graph.Array{graph.NewArray(graph.Float32, longSize, longSize)}
+	in := []graph.Array{graph.NewArray(graph.Float32, longSize(), longSize())}
 	graph.View[float32](in[0].Data)[5] = 7
 	whole := func() time.Duration {
 		start := time.Now()

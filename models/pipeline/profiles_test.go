@@ -38,7 +38,7 @@ func TestEveryProfileGivesTheSamePicture(t *testing.T) {
 	request := Request{Prompt: "flat picture of a rocket on blue", Seed: 3}
 	names := profiles.Builtin()
 	if testing.Short() { // under an emulator a picture takes half a minute, a step seconds
-		request.Steps, names = 2, []string{"mixed-go", "mixed-demo", "tflite-cpu"}
+		request.Steps, names = 1, []string{"mixed-demo", "tflite-cpu"}
 	}
 	want := must[*Result](t)(pocketPipeline(t, "cpu-go").Generate(t.Context(), request))
 	for _, name := range names {
@@ -77,12 +77,12 @@ func TestEveryProfileGivesTheSamePicture(t *testing.T) {
 // of a low-precision backend, the program for 40 dB.
 func TestTheShippedBundleDrawsWhatTheReferenceDraws(t *testing.T) {
 	full, shipped := toyPipeline(t, pocketSource(t)), pocketPipeline(t, "cpu-go")
-	prompts := []string{"a red apple, 3d, on a white background", "key, flat, on grey"}
+	prompts, steps := []string{"a red apple, 3d, on a white background", "key, flat, on grey"}, 0
 	if testing.Short() {
-		prompts = prompts[:1]
+		prompts, steps = prompts[:1], 2
 	}
 	for _, prompt := range prompts {
-		request := Request{Prompt: prompt, Seed: 11}
+		request := Request{Prompt: prompt, Seed: 11, Steps: steps}
 		a := must[*Result](t)(full.Generate(t.Context(), request))
 		b := must[*Result](t)(shipped.Generate(t.Context(), request))
 		squares := 0.0
