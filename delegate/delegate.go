@@ -76,6 +76,15 @@ type Table interface {
 	Check(m *graph.Model, sub, op int) *Refusal
 }
 
+// Reader is a Backend that refuses some operators because it cannot read them at
+// all, and others because a table says that its device does not take them. An
+// answer of the device overrides the table, and not this.
+type Reader interface {
+	Backend
+	// Reads says why the operator cannot be read; nil when it can.
+	Reads(m *graph.Model, sub, op int) *Refusal
+}
+
 // Delegated is an Executable that knows what a delegate made of its segment: a
 // delegate may leave operators to the interpreter's CPU kernels in silence.
 type Delegated interface {

@@ -59,22 +59,52 @@ func open(b profiles.Backend, isolation Isolation) (delegate.Backend, error) {
 	if err != nil || !delegate.IsVendor(b.Kind) {
 		return backend, err
 	}
-	if b.Trusted || isolation.None {
-		return guarded.New(backend, b.Kind, b.Options, isolation.Journal), nil
-	}
+	deadline := time.Duration(b.Deadline * float64(time.Second))
 	compiling := isolation.CompileDeadline
 	if compiling == 0 {
-		compiling = time.Duration(b.Deadline * 10 * float64(time.Second))
+		compiling = 10 * deadline
+	}
+	guard := guarded.Options{Kind: b.Kind, Options: b.Options, Journal: isolation.Journal, Asker: asker(b, backend, isolation)}
+	if r, ok := backend.(delegate.Reader); ok {
+		guard.Reads = r.Reads
+	}
+	if b.Trusted || isolation.None {
+		return guarded.New(backend, guard), nil
 	}
 	isolated, err := isolate.New(backend, b.Kind, b.Options, isolate.Options{
 		Command:         isolation.Worker,
-		RunDeadline:     time.Duration(b.Deadline * float64(time.Second)),
+		RunDeadline:     deadline,
 		CompileDeadline: compiling,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return guarded.New(isolated, b.Kind, b.Options, isolation.Journal), nil
+	guard.Deadline = deadline
+	return guarded.New(isolated, guard), nil
+}
+
+// asker answers questions about single operators: the backend itself, if it can,
+// or else one that is opened for that, in a process of its own also where the
+// backend is trusted: an operator of which nobody knows is likelier to crash.
+func asker(b profiles.Backend, backend delegate.Backend, isolation Isolation) delegate.Asker {
+	if a, ok := backend.(delegate.Asker); ok {
+		return a
+	}
+	options := guarded.AskedOptions(b.Options)
+	patience := time.Duration(b.Deadline * float64(time.Second)) // for one operator
+	if isolation.CompileDeadline > 0 {
+		patience = isolation.CompileDeadline
+	}
+	if patience == 0 {
+		patience = 30 * time.Second
+	}
+	return guarded.NewTrial(func() (delegate.Backend, error) {
+		inner, err := delegate.Open(b.Kind, options)
+		if err != nil || isolation.None {
+			return inner, err
+		}
+		return isolate.New(inner, b.Kind, options, isolate.Options{Command: isolation.Worker, CompileDeadline: patience})
+	}, !isolation.None)
 }
 
 // CloseBackends ends the processes of isolated backends. Their executables must

@@ -1,5 +1,6 @@
-// Package guarded keeps a segment that took a vendor's backend down from being
-// tried there again: it writes every attempt to a journal, and asks it first.
+// Package guarded keeps what took a vendor's backend down from being tried there
+// again, and lets a device's own answers override the table of its kind: it
+// writes every attempt and answer to a journal, and asks that first.
 package guarded
 
 import (
@@ -7,67 +8,218 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"nanoflux/delegate"
 	"nanoflux/delegate/journal"
 	"nanoflux/graph"
 )
 
-// ErrRemembered: the segment took this backend down before.
+// ErrRemembered: this took the backend down before.
 var ErrRemembered = errors.New("not tried again")
+
+// retry is what to do about ErrRemembered, as a clause.
+const retry = "try it again after nanoflux doctor --forget"
+
+// Options say what a backend is, for the journal.
+type Options struct {
+	Kind string
+	// Options are the profile's.
+	Options map[string]any
+	// Deadline is how long a run may take until the backend counts as lost; 0 if
+	// nobody looks.
+	Deadline time.Duration
+	// Journal is where attempts and answers are kept.
+	Journal *journal.Journal
+	// Asker answers questions about single operators; nil where there is none.
+	Asker delegate.Asker
+	// Reads says what the backend cannot even be asked about; nil for nothing.
+	Reads func(m *graph.Model, sub, op int) *delegate.Refusal
+}
 
 // Backend is a backend whose attempts are written down.
 type Backend struct {
 	delegate.Backend
+	options Options
 	journal *journal.Journal
-	kind    string
-	options map[string]any
 	lost    atomic.Bool
+
+	mutex sync.Mutex
+	// found is what Probe found; nil before. attempts and answers are the
+	// identities for keys then: whether something crashes may depend on how long
+	// it may take, what a device answers does not.
+	found             *delegate.Device
+	attempts, answers string
+	signatures        signatures
 }
 
-// New has a backend's attempts written to j. With a nil journal it is the
+// New has a backend's attempts written to the journal. Without one it is the
 // backend itself.
-func New(b delegate.Backend, kind string, options map[string]any, j *journal.Journal) delegate.Backend {
-	if j == nil {
+func New(b delegate.Backend, o Options) delegate.Backend {
+	if o.Journal == nil {
 		return b
 	}
-	return &Backend{Backend: b, journal: j, kind: kind, options: options}
+	return &Backend{Backend: b, options: o, journal: o.Journal}
+}
+
+// Of is the guarded backend that b is or wraps, or nil.
+func Of(b delegate.Backend) *Backend {
+	for b != nil {
+		if g, ok := b.(*Backend); ok {
+			return g
+		}
+		u, ok := b.(interface{ Unwrap() delegate.Backend })
+		if !ok {
+			return nil
+		}
+		b = u.Unwrap()
+	}
+	return nil
 }
 
 // Unwrap is the backend below.
 func (b *Backend) Unwrap() delegate.Backend { return b.Backend }
 
-// Close closes the backend below, if it can be.
+// Close closes the backend below, if it can be, and what it asks with.
 func (b *Backend) Close() error {
-	if c, ok := b.Backend.(io.Closer); ok {
-		return c.Close()
+	var errs []error
+	for _, x := range []any{b.Backend, b.options.Asker} {
+		if c, ok := x.(io.Closer); ok {
+			errs = append(errs, c.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// remote: the backend runs in another process. Its own crash would have been
+// told: whoever ended this program while it waited for that process, it was not
+// that one.
+func (b *Backend) remote() bool {
+	_, ok := b.Backend.(delegate.Remote)
+	return ok
+}
+
+// crashed is a crash that counts for this backend, or nil.
+func (b *Backend) crashed(k journal.Key) *journal.Crash {
+	if c := b.journal.Crashed(k); c != nil && !(c.Unfinished && b.remote()) {
+		return c
 	}
 	return nil
 }
 
-// key is a segment's on this backend; where the library is stands in the
-// options.
+// Probe implements delegate.Backend. What was found is the answer to later calls
+// too, until the backend is lost. The error wraps delegate.ErrUnavailable and
+// ErrRemembered when looking for the device took the backend down before.
+func (b *Backend) Probe(ctx context.Context) (delegate.Device, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	if b.found != nil && !b.lost.Load() {
+		return *b.found, nil
+	}
+	// The device is not known yet, so only the options tell which it is.
+	key := journal.ProbeKey(journal.Backend{Kind: b.options.Kind, Options: b.options.Options}.Identity())
+	if crash := b.crashed(key); crash != nil {
+		return delegate.Device{}, fmt.Errorf("%s: %w: opening its library or making a delegate took it down before, and is %w: %v; %s",
+			b.options.Kind, delegate.ErrUnavailable, ErrRemembered, crash, retry)
+	}
+	what := b.options.Kind + " (looking for its device)"
+	var attempt *journal.Attempt
+	if !b.remote() {
+		attempt = b.journal.Begin(key, what)
+	}
+	device, err := b.Backend.Probe(ctx)
+	o, cause := b.outcome(err)
+	switch {
+	case attempt != nil:
+		attempt.End(o, cause)
+	case o == journal.Lost:
+		b.journal.Lose(key, what, cause)
+	}
+	if err == nil {
+		b.remember(device)
+	}
+	return device, err
+}
+
+// remember keeps what Probe found. The mutex is held.
+func (b *Backend) remember(device delegate.Device) {
+	b.found = &device
+	id := journal.Backend{Kind: b.options.Kind, Options: b.options.Options, Device: device, Deadline: b.options.Deadline}
+	b.attempts = id.Identity()
+	id.Options, id.Deadline = AskedOptions(b.options.Options), 0
+	b.answers = id.Identity()
+}
+
+// AskedOptions are the options with which single operators are asked about: a
+// limit for small pieces would have every one left.
+func AskedOptions(options map[string]any) map[string]any {
+	const fewest = "min_nodes"
+	if _, limited := options[fewest]; !limited {
+		return options
+	}
+	options = maps.Clone(options)
+	options[fewest] = 1
+	return options
+}
+
+// identities are for keys; empty before Probe found something.
+func (b *Backend) identities() (attempts, answers string) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.attempts, b.answers
+}
+
+// key is a segment's; empty before Probe found something.
 func (b *Backend) key(segment *graph.Model) journal.Key {
-	library, _ := b.options["library"].(string)
-	return journal.KeyOf(segment, journal.Backend{Kind: b.kind, Options: b.options, Device: delegate.Device{Library: library}})
+	attempts, _ := b.identities()
+	if attempts == "" {
+		return ""
+	}
+	return journal.KeyOf(segment, attempts)
 }
 
 // LeftBefore is what the delegate left of a segment when it was asked before, by
 // the segment's own indices; nil when it was not, or took all.
-func (b *Backend) LeftBefore(segment *graph.Model) []int { return b.journal.Left(b.key(segment)) }
+func (b *Backend) LeftBefore(segment *graph.Model) []int {
+	if !b.journal.Knows() {
+		return nil
+	}
+	if a := b.journal.Answer(b.key(segment)); a != nil {
+		return a.Left
+	}
+	return nil
+}
+
+// CrashedBefore is an error that wraps ErrRemembered for a segment that took the
+// backend down before, and nil for others.
+func (b *Backend) CrashedBefore(segment *graph.Model) error {
+	if !b.journal.Knows() {
+		return nil
+	}
+	return b.remembered(b.key(segment))
+}
+
+func (b *Backend) remembered(k journal.Key) error {
+	if crash := b.crashed(k); crash != nil {
+		return fmt.Errorf("%s: %w: it took the backend down before: %v; %s", b.options.Kind, ErrRemembered, crash, retry)
+	}
+	return nil
+}
 
 // Compile implements delegate.Backend. The error wraps ErrRemembered for a
 // segment that took the backend down before.
 func (b *Backend) Compile(ctx context.Context, segment *graph.Model) (delegate.Executable, error) {
-	key := b.key(segment)
-	// Its own crash would have been told: whoever ended this program while it
-	// waited for another process, it was not that one.
-	_, remote := b.Backend.(delegate.Remote)
-	if crash := b.journal.Crashed(key); crash != nil && !(remote && crash.Unfinished) {
-		return nil, fmt.Errorf("%s: %w: it took the backend down before: %v; try it again after nanoflux doctor --forget", b.kind, ErrRemembered, crash)
+	if _, err := b.Probe(ctx); err != nil {
+		return nil, err
 	}
-	what := b.kind + " " + segment.Name
+	key := b.key(segment)
+	if err := b.remembered(key); err != nil {
+		return nil, err
+	}
+	what := b.options.Kind + " " + segment.Name
 	attempt := b.journal.Begin(key, what)
 	e, err := b.Backend.Compile(ctx, segment)
 	attempt.End(b.outcome(err))
@@ -76,10 +228,22 @@ func (b *Backend) Compile(ctx context.Context, segment *graph.Model) (delegate.E
 	}
 	x := &executable{Executable: e, backend: b, key: key, what: what}
 	if d, ok := e.(delegate.Delegated); ok {
-		b.journal.SetLeft(key, d.Taken().Left)
+		b.answered(segment, d.Taken())
 		return &delegated{x, d}, nil
 	}
 	return x, nil
+}
+
+// answered remembers what a delegate made of a segment. That it took all is only
+// said where it did not before; that code came along does not matter.
+func (b *Backend) answered(segment *graph.Model, t delegate.Taken) {
+	_, bare := delegate.Compiled(segment, b.Name())
+	key := b.key(bare)
+	if len(t.Left) > 0 {
+		b.journal.SetAnswer(key, journal.Answer{Left: t.Left})
+	} else if b.journal.Answer(key) != nil {
+		b.journal.SetAnswer(key, journal.Answer{Taken: true})
+	}
 }
 
 // outcome says how a call ended. The first call that tells of the loss is blamed
@@ -91,49 +255,14 @@ func (b *Backend) outcome(err error) (o journal.Outcome, cause string) {
 	case !errors.Is(err, delegate.ErrLost) || !b.lost.CompareAndSwap(false, true):
 		return journal.Failed, err.Error()
 	}
+	return journal.Lost, causeOf(err)
+}
+
+// causeOf is what became of a backend, as a clause.
+func causeOf(err error) string {
 	var lost *delegate.LostError
 	if errors.As(err, &lost) {
-		return journal.Lost, lost.Cause
+		return lost.Cause
 	}
-	return journal.Lost, err.Error()
-}
-
-// executable writes down its runs until one went well, and its loss. Between
-// Compile and the first run no attempt is open: a program that is ended there
-// says nothing of the segment.
-type executable struct {
-	delegate.Executable
-	backend *Backend
-	key     journal.Key
-	what    string
-	good    atomic.Bool
-}
-
-// delegated is an executable with a delegate.
-type delegated struct {
-	*executable
-	inner delegate.Delegated
-}
-
-// Taken implements delegate.Delegated.
-func (d *delegated) Taken() delegate.Taken { return d.inner.Taken() }
-
-// Run implements delegate.Executable.
-func (e *executable) Run(ctx context.Context, inputs, outputs []graph.Array) error {
-	var attempt *journal.Attempt
-	if !e.good.Load() {
-		attempt = e.backend.journal.Begin(e.key, e.what)
-	}
-	err := e.Executable.Run(ctx, inputs, outputs)
-	o, cause := e.backend.outcome(err)
-	switch {
-	case attempt != nil:
-		attempt.End(o, cause)
-	case o == journal.Lost:
-		e.backend.journal.Lose(e.key, e.what, cause)
-	}
-	if o == journal.OK {
-		e.good.Store(true)
-	}
-	return err
+	return err.Error()
 }

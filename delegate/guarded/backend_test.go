@@ -52,10 +52,20 @@ func segment(t *testing.T, n int) *graph.Model {
 	return m
 }
 
+// keyOf is a segment's key on a fake.
+func keyOf(t *testing.T, m *graph.Model) journal.Key {
+	t.Helper()
+	device, err := (&fake{}).Probe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return journal.KeyOf(m, journal.Backend{Kind: "fake", Device: device}.Identity())
+}
+
 // try compiles and runs once.
 func try(t *testing.T, j *journal.Journal, f *fake, m *graph.Model, options map[string]any) error {
 	t.Helper()
-	e, err := New(f, "fake", options, j).Compile(t.Context(), m)
+	e, err := New(f, Options{Kind: "fake", Options: options, Journal: j}).Compile(t.Context(), m)
 	if err != nil {
 		return err
 	}
@@ -95,7 +105,7 @@ func TestASegmentThatTookItsBackendDownIsNotTriedAgain(t *testing.T) {
 func TestALossInALaterRunIsRemembered(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	f := &fake{}
-	e, err := New(f, "fake", nil, journal.Open(path)).Compile(t.Context(), segment(t, 4))
+	e, err := New(f, Options{Kind: "fake", Journal: journal.Open(path)}).Compile(t.Context(), segment(t, 4))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,10 +137,10 @@ func TestOnlyACallThatDidNotComeBackIsACrash(t *testing.T) {
 		if err := os.WriteFile(other, own.ReplaceAll(text, []byte("$1 $2 0 ")), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return journal.Open(other).Crashed(journal.KeyOf(segment(t, 4), journal.Backend{Kind: "fake"}))
+		return journal.Open(other).Crashed(keyOf(t, segment(t, 4)))
 	}
 	f := &fake{}
-	e, err := New(f, "fake", nil, journal.Open(path)).Compile(t.Context(), segment(t, 4))
+	e, err := New(f, Options{Kind: "fake", Journal: journal.Open(path)}).Compile(t.Context(), segment(t, 4))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +166,7 @@ func TestOnlyACallThatDidNotComeBackIsACrash(t *testing.T) {
 func TestOnlyTheSegmentThatTookTheBackendDownIsBlamed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	f := &fake{}
-	b := New(f, "fake", nil, journal.Open(path))
+	b := New(f, Options{Kind: "fake", Journal: journal.Open(path)})
 	var list []delegate.Executable
 	for n := range 2 {
 		e, err := b.Compile(t.Context(), segment(t, 4+n))
@@ -219,14 +229,17 @@ func (p *partly) Taken() delegate.Taken                                         
 
 func TestWhatADelegateLeftIsRemembered(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
-	e, err := New(&partly{&fake{}, []int{0}}, "fake", nil, journal.Open(path)).Compile(t.Context(), segment(t, 4))
+	e, err := New(&partly{&fake{}, []int{0}}, Options{Kind: "fake", Journal: journal.Open(path)}).Compile(t.Context(), segment(t, 4))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d, ok := e.(delegate.Delegated); !ok || len(d.Taken().Left) != 1 {
 		t.Errorf("%T", e)
 	}
-	b := New(&fake{}, "fake", nil, journal.Open(path)).(*Backend)
+	b := New(&fake{}, Options{Kind: "fake", Journal: journal.Open(path)}).(*Backend)
+	if _, err := b.Probe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if left := b.LeftBefore(segment(t, 4)); len(left) != 1 || left[0] != 0 {
 		t.Errorf("left %v", left)
 	}
@@ -244,22 +257,22 @@ func (remote) Remote() {}
 func TestAnUnfinishedAttemptOfAnotherProcessDoesNotCount(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	f := &fake{}
-	key := (&Backend{kind: "fake"}).key(segment(t, 4))
+	key := keyOf(t, segment(t, 4))
 	dead := fmt.Sprintf("START %s 999999999 2026-11-23T11:42:09Z \"fake segment\"\n", key)
 	if err := os.WriteFile(path, []byte(dead), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(f, "fake", nil, journal.Open(path)).Compile(t.Context(), segment(t, 4)); !errors.Is(err, ErrRemembered) {
+	if _, err := New(f, Options{Kind: "fake", Journal: journal.Open(path)}).Compile(t.Context(), segment(t, 4)); !errors.Is(err, ErrRemembered) {
 		t.Errorf("in this process: %v", err)
 	}
-	if _, err := New(remote{f}, "fake", nil, journal.Open(path)).Compile(t.Context(), segment(t, 4)); err != nil {
+	if _, err := New(remote{f}, Options{Kind: "fake", Journal: journal.Open(path)}).Compile(t.Context(), segment(t, 4)); err != nil {
 		t.Errorf("in another: %v", err)
 	}
 }
 
 func TestWithoutAJournalItIsTheBackendItself(t *testing.T) {
 	f := &fake{}
-	if b := New(f, "fake", nil, nil); b != delegate.Backend(f) {
+	if b := New(f, Options{Kind: "fake", Journal: nil}); b != delegate.Backend(f) {
 		t.Errorf("%T", b)
 	}
 }

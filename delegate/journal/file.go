@@ -129,15 +129,35 @@ func (j *Journal) locked(do func() error) error {
 	if err := os.MkdirAll(filepath.Dir(j.path), 0o700); err != nil {
 		return err
 	}
-	if f, err := os.OpenFile(j.path+".lock", os.O_RDWR|os.O_CREATE, 0o600); err == nil {
+	if f := lockAt(j.path + lockSuffix); f != nil {
 		defer f.Close() // gives the lock back
-		waitForLock(f)
 	}
 	return do()
 }
 
+// lockSuffix makes the name of the lock's file from the journal's.
+const lockSuffix = ".lock"
+
+// lockAt takes the lock at a path; nil where there can be none.
+func lockAt(path string) *os.File {
+	for range 10 {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil
+		}
+		waitForLock(f)
+		mine, err := f.Stat()
+		there, errThere := os.Stat(path)
+		if err != nil || errThere == nil && os.SameFile(mine, there) {
+			return f
+		}
+		_ = f.Close() // whoever had it removed the file: the lock is another now
+	}
+	return nil
+}
+
 // compact writes the file anew: crashes, attempts that may still be going on,
-// and what delegates left. It reads the file again, as other processes may have
+// and what devices answered. It reads the file again, as other processes may have
 // written meanwhile.
 func (j *Journal) compact() error {
 	return j.locked(func() error {
@@ -165,17 +185,17 @@ func (j *Journal) compact() error {
 }
 
 // essence is the shortest text that says the same, but for what went well. It is
-// at most half of maxSize: the oldest crashes are kept, and of what delegates
-// left what has room.
+// at most half of maxSize: the oldest crashes are kept, and of the answers what
+// has room.
 func (j *Journal) essence() string {
 	var keys []Key
 	for k := range j.entries {
 		keys = append(keys, k)
 	}
 	slices.Sort(keys)
-	var crashes, left strings.Builder
+	var crashes, answers strings.Builder
 	add := func(b *strings.Builder, line string) {
-		if crashes.Len()+left.Len()+len(line) <= maxSize/2 {
+		if crashes.Len()+answers.Len()+len(line) <= maxSize/2 {
 			b.WriteString(line)
 		}
 	}
@@ -192,19 +212,23 @@ func (j *Journal) essence() string {
 		}
 	}
 	for _, k := range keys {
-		if e := j.entries[k]; len(e.left) > 0 {
-			add(&left, leftLine(k, e.left))
+		if e := j.entries[k]; e.answer.given() {
+			add(&answers, answerLine(k, e.answer))
 		}
 	}
-	return crashes.String() + left.String()
+	return crashes.String() + answers.String()
 }
 
-// remove deletes the file.
+// remove deletes the file, and the lock's where an open file can be deleted.
 func (j *Journal) remove() error {
+	if _, err := os.Stat(j.path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	return j.locked(func() error {
-		if err := os.Remove(j.path); !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(j.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+		_ = os.Remove(j.path + lockSuffix) // it is made anew when it is needed
 		return nil
 	})
 }

@@ -7,7 +7,8 @@
 //
 //	START key process time "what"
 //	END key process time ok|failed|lost ["cause"]
-//	LEFT key 3-5,9
+//	LEFT key 3-5,9 ["reason"]
+//	TAKEN key
 //
 // START is written before a vendor's code is called and END when it came back,
 // so a START without END, of a process that is gone, tells of a crash. Lines
@@ -41,9 +42,23 @@ type entry struct {
 	open map[string]*attempts
 	lost *Crash
 	// ended counts the attempts that ended well.
-	ended int
-	left  []int
+	ended  int
+	answer Answer
 }
+
+// Answer is what a device said of a segment, or of one operator, when it was
+// asked.
+type Answer struct {
+	// Taken: it took all of it.
+	Taken bool
+	// Left are the operators that it left to the CPU, by the segment's own
+	// indices.
+	Left []int
+	// Reason is the device's word for that, a clause for people; may be empty.
+	Reason string
+}
+
+func (a *Answer) given() bool { return a.Taken || len(a.Left) > 0 }
 
 type attempts struct {
 	n    int
@@ -130,7 +145,7 @@ func (j *Journal) entry(k Key) *entry {
 // process before; nil when none is known. An attempt that another process, or
 // this one, is still at is none.
 func (j *Journal) Crashed(k Key) *Crash {
-	if j == nil {
+	if j == nil || k == "" {
 		return nil
 	}
 	j.mutex.Lock()
@@ -179,36 +194,58 @@ func (j *Journal) Crashes() (list []Crash) {
 	return list
 }
 
-// Left is what a delegate is known to leave of a segment, by the segment's own
-// indices; nil when nothing is known.
-func (j *Journal) Left(k Key) []int {
+// Answer is what a device is known to say; nil when nothing is known.
+func (j *Journal) Answer(k Key) *Answer {
 	if j == nil {
 		return nil
 	}
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	j.load()
-	if e := j.entries[k]; e != nil {
-		return slices.Clone(e.left)
+	if e := j.entries[k]; e != nil && e.answer.given() {
+		a := e.answer
+		a.Left = slices.Clone(a.Left)
+		return &a
 	}
 	return nil
 }
 
-// SetLeft remembers what a delegate left of a segment.
-func (j *Journal) SetLeft(k Key, ops []int) {
-	if j == nil || len(ops) == 0 {
+// SetAnswer remembers what a device said; an answer that says nothing is none.
+func (j *Journal) SetAnswer(k Key, a Answer) {
+	if j == nil || k == "" || !a.given() {
 		return
 	}
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	j.load()
-	ops = slices.Clone(ops)
-	slices.Sort(ops)
-	ops = slices.Compact(ops)
-	if e := j.entry(k); !slices.Equal(e.left, ops) {
-		e.left = ops
-		j.append(leftLine(k, ops), false)
+	if a.Taken {
+		a = Answer{Taken: true}
 	}
+	a.Left = slices.Clone(a.Left)
+	slices.Sort(a.Left)
+	a.Left = slices.Compact(a.Left)
+	a.Reason = cut(a.Reason)
+	if e := j.entry(k); e.answer.Taken != a.Taken || !slices.Equal(e.answer.Left, a.Left) || e.answer.Reason != a.Reason {
+		e.answer = a
+		j.append(answerLine(k, a), false)
+	}
+}
+
+// Knows says whether there is any answer or crash. Without, nobody need make
+// keys to ask.
+func (j *Journal) Knows() bool {
+	if j == nil {
+		return false
+	}
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	j.load()
+	for _, e := range j.entries {
+		if e.answer.given() || e.crash() != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // Attempt is a call into a vendor's code.
@@ -227,7 +264,7 @@ const wellKnown = 2
 // when Begin returns, unless the segment is well known there: a driver may take
 // the whole device down.
 func (j *Journal) Begin(k Key, what string) *Attempt {
-	if j == nil {
+	if j == nil || k == "" {
 		return nil
 	}
 	j.mutex.Lock()

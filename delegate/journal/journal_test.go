@@ -7,10 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"nanoflux/delegate/delegatetest"
 	"nanoflux/graph"
@@ -18,6 +20,14 @@ import (
 
 // key is the n-th key.
 func key(n int) Key { return Key(fmt.Sprintf("%0*x", keyDigits, n)) }
+
+// left is what a device is known to have left.
+func left(j *Journal, k Key) []int {
+	if a := j.Answer(k); a != nil {
+		return a.Left
+	}
+	return nil
+}
 
 func file(t *testing.T) string { return filepath.Join(t.TempDir(), "folder", "journal") }
 
@@ -116,15 +126,15 @@ func TestAStartWithoutEndOfADeadProcessIsACrash(t *testing.T) {
 func TestWhatADelegateLeftIsKnownAtTheNextStart(t *testing.T) {
 	path := file(t)
 	ops := []int{9, 3, 4, 5, 12, 13, 9}
-	Open(path).SetLeft(key(1), ops)
-	if got := Open(path).Left(key(1)); !slices.Equal(got, []int{3, 4, 5, 9, 12, 13}) {
+	Open(path).SetAnswer(key(1), Answer{Left: ops})
+	if got := left(Open(path), key(1)); !slices.Equal(got, []int{3, 4, 5, 9, 12, 13}) {
 		t.Errorf("got %v", got)
 	}
-	Open(path).SetLeft(key(1), []int{7})
-	if got := Open(path).Left(key(1)); !slices.Equal(got, []int{7}) {
+	Open(path).SetAnswer(key(1), Answer{Left: []int{7}})
+	if got := left(Open(path), key(1)); !slices.Equal(got, []int{7}) {
 		t.Errorf("the newer answer is %v", got)
 	}
-	if got := Open(path).Left(key(2)); got != nil {
+	if got := left(Open(path), key(2)); got != nil {
 		t.Errorf("of another segment %v", got)
 	}
 }
@@ -136,11 +146,11 @@ func TestForgottenIsTriedAgain(t *testing.T) {
 		t.Errorf("without a file: %d, %v", n, err)
 	}
 	j.Begin(key(1), "x").End(Lost, "y")
-	j.SetLeft(key(2), []int{1})
+	j.SetAnswer(key(2), Answer{Left: []int{1}})
 	if n, err := Open(path).Forget(); n != 1 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
-	if j := Open(path); j.Crashed(key(1)) != nil || j.Left(key(2)) != nil {
+	if j := Open(path); j.Crashed(key(1)) != nil || j.Answer(key(2)) != nil {
 		t.Error("it still knows")
 	}
 }
@@ -168,9 +178,9 @@ func TestNoJournalRemembersNothing(t *testing.T) {
 	var j *Journal
 	j.Begin(key(1), "x").End(Lost, "y")
 	j.Lose(key(1), "x", "y")
-	j.SetLeft(key(1), []int{1})
+	j.SetAnswer(key(1), Answer{Left: []int{1}})
 	n, err := j.Forget()
-	if j.Crashed(key(1)) != nil || j.Crashes() != nil || j.Left(key(1)) != nil || j.Err() != nil || j.Path() != "" || j.Skipped() != 0 || n != 0 || err != nil {
+	if j.Crashed(key(1)) != nil || j.Crashes() != nil || j.Answer(key(1)) != nil || j.Err() != nil || j.Path() != "" || j.Skipped() != 0 || n != 0 || err != nil {
 		t.Error("it remembers")
 	}
 }
@@ -194,7 +204,7 @@ func TestALargeFileIsWrittenAnewWithWhatMatters(t *testing.T) {
 	var text strings.Builder
 	text.WriteString(startLine(key(1), gone, now(), "crashed"))
 	text.WriteString(startLine(key(2), gone, now(), "lost") + endLine(key(2), gone, now(), Lost, "killed"))
-	text.WriteString(leftLine(key(3), []int{1, 2}))
+	text.WriteString(answerLine(key(3), Answer{Left: []int{1, 2}}))
 	text.WriteString(startLine(key(4), own, now(), "running"))
 	for i := 0; text.Len() <= maxSize; i++ {
 		text.WriteString(startLine(key(100+i), gone, now(), "good") + endLine(key(100+i), gone, now(), OK, ""))
@@ -210,7 +220,7 @@ func TestALargeFileIsWrittenAnewWithWhatMatters(t *testing.T) {
 		if c := j.Crashed(key(2)); c == nil || c.What != "lost" || c.Cause != "killed" {
 			t.Errorf("lost: %+v", c)
 		}
-		if got := j.Left(key(3)); !slices.Equal(got, []int{1, 2}) {
+		if got := left(j, key(3)); !slices.Equal(got, []int{1, 2}) {
 			t.Errorf("left %v", got)
 		}
 		if c := j.Crashed(key(4)); c != nil {
@@ -250,7 +260,7 @@ func TestManyProcessesMayWriteAtOnce(t *testing.T) {
 		wait.Go(func() {
 			j := Open(path) // as another process has it
 			for i := range 25 {
-				j.SetLeft(key(g*100+i), []int{g, g + i + 1})
+				j.SetAnswer(key(g*100+i), Answer{Left: []int{g, g + i + 1}})
 			}
 		})
 	}
@@ -258,7 +268,7 @@ func TestManyProcessesMayWriteAtOnce(t *testing.T) {
 	j := Open(path)
 	for g := range 8 {
 		for i := range 25 {
-			if got := j.Left(key(g*100 + i)); !slices.Equal(got, []int{g, g + i + 1}) {
+			if got := left(j, key(g*100+i)); !slices.Equal(got, []int{g, g + i + 1}) {
 				t.Fatalf("segment %d: %v", g*100+i, got)
 			}
 		}
@@ -321,47 +331,113 @@ func TestTheKeyIsOfWhatIsCompiledWhereAndHow(t *testing.T) {
 	}
 	base := Backend{Kind: "nnapi", Options: map[string]any{"fp16": true, "preference": "low_power"}}
 	base.Device.Library = library
-	same := KeyOf(model(4, 1), base)
+	same := KeyOf(model(4, 1), base.Identity())
 	if !same.valid() {
 		t.Fatalf("key %q", same)
 	}
 	for range 20 { // maps have no order
-		if k := KeyOf(model(4, 1), base); k != same {
+		if k := KeyOf(model(4, 1), base.Identity()); k != same {
 			t.Fatal("not the same twice")
 		}
 	}
 	renamed := model(4, 1)
 	renamed.Name = "another place"
-	if KeyOf(renamed, base) != same {
+	if KeyOf(renamed, base.Identity()) != same {
 		t.Error("the name counts")
 	}
-	if KeyOf(model(5, 1), base) == same || KeyOf(model(4, 2), base) == same {
+	if KeyOf(model(5, 1), base.Identity()) == same || KeyOf(model(4, 2), base.Identity()) == same {
 		t.Error("another model has the same key")
 	}
-	if KeyOf(model(2000, 1), base) != KeyOf(model(2000, 2), base) || KeyOf(model(2000, 1), base) == KeyOf(model(2001, 1), base) {
+	if KeyOf(model(2000, 1), base.Identity()) != KeyOf(model(2000, 2), base.Identity()) || KeyOf(model(2000, 1), base.Identity()) == KeyOf(model(2001, 1), base.Identity()) {
 		t.Error("large constants must count by their size")
 	}
 	for name, change := range map[string]func(*Backend){
-		"kind":    func(b *Backend) { b.Kind = "qnn" },
-		"options": func(b *Backend) { b.Options = map[string]any{"fp16": false, "preference": "low_power"} },
-		"version": func(b *Backend) { b.Device.Version = "2" },
+		"kind":     func(b *Backend) { b.Kind = "qnn" },
+		"options":  func(b *Backend) { b.Options = map[string]any{"fp16": false, "preference": "low_power"} },
+		"version":  func(b *Backend) { b.Device.Version = "2" },
+		"deadline": func(b *Backend) { b.Deadline = time.Minute },
+		"library":  func(b *Backend) { b.Device.Library = "libother.so" },
 	} {
 		b := base
 		change(&b)
-		if KeyOf(model(4, 1), b) == same {
+		if KeyOf(model(4, 1), b.Identity()) == same {
 			t.Errorf("another %s has the same key", name)
 		}
 	}
 	if err := os.WriteFile(library, []byte("22"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if KeyOf(model(4, 1), base) == same {
+	if KeyOf(model(4, 1), base.Identity()) == same {
 		t.Error("another library has the same key")
 	}
 }
 
+// What a library is told in a file counts by what is in it; what it writes does
+// not count at all.
+func TestTheKeySeesFilesThatOptionsName(t *testing.T) {
+	rules, log := filepath.Join(t.TempDir(), "rules"), filepath.Join(t.TempDir(), "log")
+	b := Backend{Kind: "external", Options: map[string]any{"rules": rules, "log": log, "level": 3}}
+	write := func(path, text string) string {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return b.Identity()
+	}
+	same := write(rules, "ADD\n")
+	if write(log, "takes 1 of 1") != same {
+		t.Error("a file that the library writes counts")
+	}
+	if write(rules, "MUL\n") == same {
+		t.Error("other rules are not seen")
+	}
+	if write(rules, "ADD\n") != same {
+		t.Error("the time of a small file counts")
+	}
+}
+
+func TestWhatHasNoKeyIsNotRemembered(t *testing.T) {
+	path := file(t)
+	j := Open(path)
+	j.Begin("", "x").End(Lost, "y")
+	j.Lose("", "x", "y")
+	j.SetAnswer("", Answer{Left: []int{1}})
+	if j.Crashed("") != nil || j.Answer("") != nil || j.Knows() || len(j.Crashes()) > 0 {
+		t.Error("it is remembered")
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file was made: %v", err)
+	}
+}
+
+func TestAnswersAreKnownAtTheNextStart(t *testing.T) {
+	path := file(t)
+	for _, a := range []Answer{{Left: []int{0}, Reason: "no \"SOFTMAX\"\nof rank 5"}, {Taken: true}, {Left: []int{0}}, {Left: []int{0, 2}, Reason: strings.Repeat("ä", maxText)}} {
+		j := Open(path)
+		j.SetAnswer(key(1), a)
+		j.SetAnswer(key(1), a) // is not written twice
+		got := Open(path).Answer(key(1))
+		if got == nil || !reflect.DeepEqual(got, j.Answer(key(1))) || got.Taken != a.Taken || !slices.Equal(got.Left, a.Left) || !strings.HasPrefix(a.Reason, strings.TrimSuffix(got.Reason, "…")) {
+			t.Errorf("%+v is remembered as %+v", a, got)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || strings.Count(string(text), "\n") != 4 || Open(path).Skipped() != 0 {
+		t.Errorf("%v: %q", err, text)
+	}
+	if !Open(path).Knows() || Open(file(t)).Knows() {
+		t.Error("Knows is wrong")
+	}
+	if _, err := Open(path).Forget(); err != nil || Open(path).Knows() {
+		t.Errorf("not forgotten: %v", err)
+	}
+	if left, err := filepath.Glob(path + "*"); err != nil || len(left) > 0 {
+		t.Errorf("files stay: %v, %v", left, err)
+	}
+}
+
 func FuzzRead(f *testing.F) {
-	f.Add(startLine(key(1), "0", now(), "x \"y\"\n") + endLine(key(1), "0", now(), Lost, "killed") + leftLine(key(2), []int{1, 2, 3, 9}))
+	f.Add(startLine(key(1), "0", now(), "x \"y\"\n") + endLine(key(1), "0", now(), Lost, "killed") + answerLine(key(2), Answer{Left: []int{1, 2, 3, 9}, Reason: "no\nroom"}) + answerLine(key(3), Answer{Taken: true}))
 	f.Add(startLine(key(1), "12@34", now(), "x")[:20])
 	f.Add("LEFT " + string(key(1)) + " 0-99999999999\n")
 	f.Fuzz(func(t *testing.T, text string) {
@@ -380,7 +456,7 @@ func FuzzRead(f *testing.F) {
 			if a == nil {
 				a = &entry{}
 			}
-			if (e.lost != nil) != (a.lost != nil) || !slices.Equal(e.left, a.left) {
+			if (e.lost != nil) != (a.lost != nil) || !reflect.DeepEqual(e.answer, a.answer) {
 				t.Fatalf("%+v comes back as %+v", e, a)
 			}
 		}

@@ -4,31 +4,22 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"os"
 
-	"nanoflux/delegate"
 	"nanoflux/graph"
 )
 
-// Key identifies a segment on a backend: 32 hexadecimal digits.
+// Key identifies what is tried on a backend: 32 hexadecimal digits, or nothing
+// for what cannot be told apart; of that nothing is remembered.
 type Key string
-
-// Backend is what a key says of a backend: another library, or other options,
-// are another backend.
-type Backend struct {
-	Kind    string
-	Options map[string]any
-	Device  delegate.Device
-}
 
 // apart is the size from which a constant counts by its size alone: what crashes
 // a compiler is a graph's form, and reading all weights of a large model takes
 // seconds.
 const apart = 4096
 
-// KeyOf makes the key of a segment on a backend; empty for a model that cannot
-// be written, of which nothing is remembered. The model's name does not count.
-func KeyOf(segment *graph.Model, b Backend) Key {
+// KeyOf makes the key of a segment on a backend (Backend.Identity); empty for a
+// model that cannot be written. The model's name does not count.
+func KeyOf(segment *graph.Model, identity string) Key {
 	structure, err := graph.Structure(segment, func(i int) bool { return len(segment.Buffers[i]) >= apart })
 	if err != nil {
 		return ""
@@ -40,12 +31,19 @@ func KeyOf(segment *graph.Model, b Backend) Key {
 			fmt.Fprintf(h, "%d %d\n", i, len(data))
 		}
 	}
-	// fmt writes maps in the order of their keys.
-	fmt.Fprintf(h, "%q %#v %q %q %q\n", b.Kind, b.Options, b.Device.Library, b.Device.Version, b.Device.Features)
-	if info, err := os.Stat(b.Device.Library); b.Device.Library != "" && err == nil {
-		fmt.Fprintf(h, "%d %d\n", info.Size(), info.ModTime().UnixNano())
-	}
+	h.Write([]byte(identity))
 	return Key(hex.EncodeToString(h.Sum(nil))[:keyDigits])
+}
+
+// ProbeKey is the key of looking for a backend's device, without a segment.
+func ProbeKey(identity string) Key { return textKey("probe", identity) }
+
+// OperatorKey is the key of a question about one operator (delegate.Signature).
+func OperatorKey(signature, identity string) Key { return textKey("operator "+signature, identity) }
+
+func textKey(what, identity string) Key {
+	sum := sha256.Sum256([]byte(what + "\n" + identity))
+	return Key(hex.EncodeToString(sum[:])[:keyDigits])
 }
 
 const keyDigits = 32

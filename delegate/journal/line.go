@@ -28,19 +28,30 @@ func endLine(k Key, token string, when time.Time, o Outcome, cause string) strin
 	return line + "\n"
 }
 
-func leftLine(k Key, ops []int) string { return fmt.Sprintf("LEFT %s %s\n", k, ranges(ops)) }
+func answerLine(k Key, a Answer) string {
+	switch {
+	case a.Taken:
+		return fmt.Sprintf("TAKEN %s\n", k)
+	case a.Reason == "":
+		return fmt.Sprintf("LEFT %s %s\n", k, ranges(a.Left))
+	}
+	return fmt.Sprintf("LEFT %s %s %s\n", k, ranges(a.Left), quote(a.Reason))
+}
+
+// cut bounds a text.
+func cut(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	end := maxText - len("…")
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "…"
+}
 
 // quote keeps a text in one line and bounds it.
-func quote(s string) string {
-	if len(s) > maxText {
-		cut := maxText
-		for cut > 0 && !utf8.RuneStart(s[cut]) {
-			cut--
-		}
-		s = s[:cut] + "…"
-	}
-	return strconv.QuoteToASCII(s)
-}
+func quote(s string) string { return strconv.QuoteToASCII(cut(s)) }
 
 // ranges writes ascending numbers: "3-5,9".
 func ranges(list []int) string {
@@ -95,10 +106,21 @@ func (j *Journal) take(line string) bool {
 	if !k.valid() {
 		return false
 	}
-	if word == "LEFT" {
-		ops, ok := parseRanges(rest)
+	switch word {
+	case "TAKEN":
+		j.entry(k).answer = Answer{Taken: true}
+		return true
+	case "LEFT":
+		list, quoted, has := strings.Cut(rest, " ")
+		ops, ok := parseRanges(list)
+		reason := ""
+		if ok && has {
+			var err error
+			reason, err = strconv.Unquote(quoted)
+			ok = err == nil
+		}
 		if ok {
-			j.entry(k).left = ops
+			j.entry(k).answer = Answer{Left: ops, Reason: cut(reason)}
 		}
 		return ok
 	}

@@ -58,6 +58,10 @@ func (v *Vendor) Supports(m *graph.Model, sub, op int) *delegate.Refusal {
 	return v.Table.Check(m, sub, op)
 }
 
+// Reads implements delegate.Reader: the interpreter reads every operator before a
+// delegate sees it.
+func (v *Vendor) Reads(m *graph.Model, sub, op int) *delegate.Refusal { return Supports(m, sub, op) }
+
 // Compile implements delegate.Backend; the executable is a delegate.Delegated.
 func (v *Vendor) Compile(ctx context.Context, segment *graph.Model) (delegate.Executable, error) {
 	l, err := v.Open()

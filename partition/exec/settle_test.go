@@ -199,7 +199,7 @@ func TestConstantOperatorsMayBeLeft(t *testing.T) {
 
 // guard has a backend's attempts written to a journal.
 func guard(b delegate.Backend, j *journal.Journal) delegate.Backend {
-	return &named{guarded.New(b, "toy", nil, j), b.Name()}
+	return &named{guarded.New(b, guarded.Options{Kind: "toy", Journal: j}), b.Name()}
 }
 
 // named keeps the name by which the test's profile knows a backend.

@@ -49,13 +49,13 @@ static void note(const device* d, const char* format, ...) {
   fputc('\n', d->options.log);
 }
 
-/* misbehave does what the options ask for at this point: 0 is Prepare, N the
- * N-th invoke. It returns 0 when the call shall fail. */
+/* misbehave does what the options ask for at this point: AT_CREATE, 0 in Prepare,
+ * N in the N-th invoke. It returns 0 when the call shall fail. */
 static int misbehave(device* d, int at) {
   if (d->lost) return 0;
   int leaks = d->options.fault == FAULT_LEAK && at > d->options.fault_at;
   if (d->options.fault == FAULT_NONE || (at != d->options.fault_at && !leaks)) return 1;
-  note(d, at == 0 ? "misbehaves while it prepares" : "misbehaves in invoke %d", at);
+  note(d, at == AT_CREATE ? "misbehaves while it is made" : at == 0 ? "misbehaves while it prepares" : "misbehaves in invoke %d", at);
   switch (d->options.fault) {
     case FAULT_REFUSE: case FAULT_FAIL: return 0;
     case FAULT_LOST: d->lost = 1; return 0;
@@ -249,6 +249,10 @@ TfLiteDelegate* device_new(options o) {
   d->options = o;
   d->delegate.data_ = d;
   d->delegate.Prepare = device_prepare;
+  if (!misbehave(d, AT_CREATE)) {
+    device_free(&d->delegate);
+    return NULL;
+  }
   return &d->delegate;
 }
 

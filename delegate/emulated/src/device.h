@@ -6,7 +6,7 @@
 
 #include "options.h"
 
-/* Takes the options over. NULL when there is no memory. */
+/* Takes the options over. NULL when there is no memory, or on request. */
 TfLiteDelegate* device_new(options o);
 void device_free(TfLiteDelegate* delegate);
 

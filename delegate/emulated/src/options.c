@@ -57,7 +57,9 @@ int options_parse(options* o, char** keys, char** values, size_t count, void (*r
         return fail(report, "option fault is '%s'; there are refuse, fail, segv, bus, abort, hang, exit0, nan, wrong, leak, slow, lost, fewer", v);
       o->fault = (fault)f;
     } else if (strcmp(k, "fault_at") == 0) {
-      if (strcmp(v, "prepare") != 0 && !number(v, &o->fault_at)) return fail(report, "option fault_at is '%s', must be prepare or the number of an invoke", v);
+      if (strcmp(v, "create") == 0) o->fault_at = AT_CREATE;
+      else if (strcmp(v, "prepare") == 0) o->fault_at = 0;
+      else if (!number(v, &o->fault_at)) return fail(report, "option fault_at is '%s', must be create, prepare or the number of an invoke", v);
     } else {
       return fail(report, "unknown option '%s'; there are rules, fault, fault_at, delay_us, max_partitions, min_nodes, leak_bytes, log", k);
     }

@@ -12,10 +12,12 @@ typedef enum {
   FAULT_WRONG, FAULT_LEAK, FAULT_SLOW, FAULT_LOST, FAULT_FEWER,
 } fault;
 
+#define AT_CREATE (-1)
+
 typedef struct {
   rules rules;
   fault fault;
-  /* 0 is Prepare, N the N-th invoke of a delegate. */
+  /* AT_CREATE when a delegate is made, 0 in Prepare, N in its N-th invoke. */
   int fault_at;
   int delay_us;
   int max_partitions; /* 0 for no limit */

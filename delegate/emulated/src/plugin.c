@@ -11,7 +11,9 @@ EXPORT TfLiteDelegate* tflite_plugin_create_delegate(char** keys, char** values,
     options_free(&o);
     return NULL;
   }
-  return device_new(o);
+  TfLiteDelegate* d = device_new(o);
+  if (d == NULL && report != NULL) report("emulated NPU: there is no device, on request or for want of memory");
+  return d;
 }
 
 EXPORT void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate) { device_free(delegate); }

@@ -1,0 +1,199 @@
+package guarded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"nanoflux/delegate"
+	"nanoflux/delegate/journal"
+	"nanoflux/graph"
+)
+
+// ErrNoAsker: there is nothing to ask this backend with.
+var ErrNoAsker = errors.New("it cannot be asked")
+
+// Verdict is what a device says of an operator.
+type Verdict struct {
+	// Taken: it takes it. Otherwise Reason is the device's word for it, which may
+	// be empty, or Lost says how the question took the device down.
+	Taken  bool
+	Reason string
+	Lost   string
+	// Known: it was not asked, the answer was known.
+	Known bool
+}
+
+// Refusal is why the operator does not go to the device; nil when it does.
+func (v Verdict) Refusal() *delegate.Refusal {
+	switch {
+	case v.Taken:
+		return nil
+	case v.Lost != "":
+		return delegate.Refuse(delegate.ReasonLost, "asking about it took the backend down: %s; %s", v.Lost, retry)
+	case v.Reason != "":
+		return delegate.Refuse(delegate.ReasonDevice, "the device, asked, says: %s", v.Reason)
+	}
+	return delegate.Refuse(delegate.ReasonDevice, "the device, asked, left it")
+}
+
+// Supports implements delegate.Backend. What the device has answered about an
+// operator overrides the table, both ways.
+func (b *Backend) Supports(m *graph.Model, sub, op int) *delegate.Refusal {
+	v, _, _ := b.known(m, sub, op) // without a key nothing is known
+	if v == nil {
+		return b.Backend.Supports(m, sub, op)
+	}
+	if r := v.Refusal(); r != nil || b.options.Reads == nil {
+		return r
+	}
+	return b.options.Reads(m, sub, op)
+}
+
+// Table is what the backend says without the device's answers.
+func (b *Backend) Table(m *graph.Model, sub, op int) *delegate.Refusal {
+	return b.Backend.Supports(m, sub, op)
+}
+
+// Askable says why the device cannot be asked about an operator, or nil.
+func (b *Backend) Askable(m *graph.Model, sub, op int) *delegate.Refusal {
+	if b.options.Reads == nil {
+		return nil
+	}
+	return b.options.Reads(m, sub, op)
+}
+
+// known is what the device is known to say; nil when nothing is.
+func (b *Backend) known(m *graph.Model, sub, op int) (*Verdict, journal.Key, error) {
+	if !b.journal.Knows() {
+		return nil, "", nil
+	}
+	key, err := b.operatorKey(m, sub, op)
+	if err != nil || key == "" {
+		return nil, "", err
+	}
+	return b.verdict(key), key, nil
+}
+
+func (b *Backend) verdict(key journal.Key) *Verdict {
+	if crash := b.journal.Crashed(key); crash != nil && !(crash.Unfinished && b.asksElsewhere()) {
+		return &Verdict{Lost: crash.String(), Known: true}
+	}
+	if a := b.journal.Answer(key); a != nil {
+		return &Verdict{Taken: a.Taken, Reason: a.Reason, Known: true}
+	}
+	return nil
+}
+
+// asksElsewhere: questions are put in another process.
+func (b *Backend) asksElsewhere() bool {
+	r, ok := b.options.Asker.(interface{ Remote() bool })
+	return ok && r.Remote()
+}
+
+// Ask asks the device about an operator, unless the answer is known, and
+// remembers what it says. An error is no answer: ErrNoAsker, that the operator
+// cannot stand alone, or that there is no device.
+func (b *Backend) Ask(ctx context.Context, m *graph.Model, sub, op int) (Verdict, error) {
+	if b.options.Asker == nil {
+		return Verdict{}, fmt.Errorf("%s: %w", b.options.Kind, ErrNoAsker)
+	}
+	if _, err := b.Probe(ctx); err != nil {
+		return Verdict{}, err
+	}
+	key, err := b.operatorKey(m, sub, op)
+	if err != nil {
+		return Verdict{}, err
+	}
+	if v := b.verdict(key); v != nil {
+		return *v, nil
+	}
+	segment, err := delegate.Operator(m, sub, op)
+	if err != nil {
+		return Verdict{}, err
+	}
+	what := fmt.Sprintf("%s, asked about %s", b.options.Kind, segment.Name)
+	var attempt *journal.Attempt
+	if !b.asksElsewhere() {
+		attempt = b.journal.Begin(key, what)
+	}
+	taken, reason, err := b.options.Asker.Ask(ctx, segment)
+	switch {
+	case err == nil:
+		attempt.End(journal.OK, "")
+	case !errors.Is(err, delegate.ErrLost):
+		attempt.End(journal.Failed, err.Error())
+		return Verdict{}, err
+	default:
+		attempt.End(journal.Lost, causeOf(err))
+		if attempt == nil {
+			b.journal.Lose(key, what, causeOf(err))
+		}
+		return Verdict{Lost: causeOf(err)}, nil
+	}
+	if !taken {
+		b.journal.SetAnswer(key, journal.Answer{Left: []int{0}, Reason: reason})
+		return Verdict{Reason: reason}, nil
+	}
+	b.journal.SetAnswer(key, journal.Answer{Taken: true})
+	// It takes the operator with what makes its constant inputs.
+	for _, k := range delegate.ConstantInputs(m, sub, op) {
+		if key, err := b.operatorKey(m, sub, k); err == nil && b.verdict(key) == nil {
+			b.journal.SetAnswer(key, journal.Answer{Taken: true})
+		}
+	}
+	return Verdict{Taken: true}, nil
+}
+
+// operatorKey is an operator's; empty before Probe found something.
+func (b *Backend) operatorKey(m *graph.Model, sub, op int) (journal.Key, error) {
+	_, answers := b.identities()
+	if answers == "" {
+		return "", nil
+	}
+	signature, err := b.Signature(m, sub, op)
+	if err != nil {
+		return "", err
+	}
+	return journal.OperatorKey(signature, answers), nil
+}
+
+// signatures are of models that were asked about, as a plan asks about every
+// operator again in each round.
+type signatures map[signed][]operatorSignature
+
+type signed struct {
+	m   *graph.Model
+	sub int
+}
+
+type operatorSignature struct {
+	text string
+	err  error
+}
+
+// maxSigned bounds how many models are remembered.
+const maxSigned = 8
+
+// Signature is delegate.Signature of an operator alone.
+func (b *Backend) Signature(m *graph.Model, sub, op int) (string, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	at := signed{m, sub}
+	list := b.signatures[at]
+	if list == nil {
+		if len(b.signatures) >= maxSigned || b.signatures == nil {
+			b.signatures = signatures{}
+		}
+		list = make([]operatorSignature, len(m.Subgraphs[sub].Ops))
+		b.signatures[at] = list
+	}
+	s := &list[op]
+	if s.text == "" && s.err == nil {
+		var segment *graph.Model
+		if segment, s.err = delegate.Operator(m, sub, op); s.err == nil {
+			s.text, s.err = delegate.Signature(segment)
+		}
+	}
+	return s.text, s.err
+}

@@ -1,0 +1,83 @@
+package guarded
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"nanoflux/delegate"
+	"nanoflux/graph"
+)
+
+// Trial asks about operators by compiling them on a backend that is used for
+// nothing else. One that is lost is made anew for the next question. It
+// implements delegate.Asker.
+type Trial struct {
+	open func() (delegate.Backend, error)
+
+	mutex   sync.Mutex
+	backend delegate.Backend
+	remote  bool
+}
+
+// NewTrial makes a Trial; open makes its backends, when they are needed. remote
+// says that these run in other processes.
+func NewTrial(open func() (delegate.Backend, error), remote bool) *Trial {
+	return &Trial{open: open, remote: remote}
+}
+
+// Remote says whether the backend runs in another process.
+func (t *Trial) Remote() bool { return t.remote }
+
+// Ask implements delegate.Asker. An error of the backend that it survived, and
+// that does not say that the device is missing, is the device's refusal.
+func (t *Trial) Ask(ctx context.Context, segment *graph.Model) (taken bool, reason string, err error) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	if t.backend == nil {
+		if t.backend, err = t.open(); err != nil {
+			return false, "", err
+		}
+	}
+	e, err := t.backend.Compile(ctx, segment)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return false, "", ctx.Err()
+	case errors.Is(err, delegate.ErrLost):
+		return false, "", errors.Join(err, t.close())
+	case errors.Is(err, delegate.ErrUnavailable), errors.Is(err, delegate.ErrClosed):
+		return false, "", err
+	default:
+		return false, err.Error(), nil
+	}
+	// The operator is the last one; those before it make its constants, which the
+	// interpreter may do.
+	last, left := len(segment.Subgraphs[0].Ops)-1, false
+	if d, ok := e.(delegate.Delegated); ok {
+		for _, op := range d.Taken().Left {
+			left = left || op == last
+		}
+	}
+	if err := e.Close(); err != nil {
+		return false, "", errors.Join(err, t.close())
+	}
+	return !left, "", nil
+}
+
+// Close ends the backend; the next question makes another.
+func (t *Trial) Close() error {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	return t.close()
+}
+
+func (t *Trial) close() error {
+	c, ok := t.backend.(io.Closer)
+	t.backend = nil
+	if !ok {
+		return nil
+	}
+	return c.Close()
+}
