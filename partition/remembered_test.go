@@ -123,3 +123,43 @@ func TestADelegateThatCrashesWhenItIsMadeIsNotMadeAtTheNextStart(t *testing.T) {
 		})
 	}
 }
+
+// A name without a slash is looked for by the loader, so what was opened is only
+// known afterwards.
+func TestProbeTellsWhichLibraryWasOpened(t *testing.T) {
+	library, ok := emulated.Library(emulated.Plugin)
+	if !ok {
+		t.Skip("the emulated NPU is not built (ci/emunpu)")
+	}
+	data, err := os.ReadFile(library)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "libnpu.so.2"), data, 0o700), os.Symlink("libnpu.so.2", filepath.Join(dir, "libnpu.so"))); err != nil {
+		t.Fatal(err)
+	}
+	profile := filepath.Join(dir, "npu.yaml")
+	write := func(name string) {
+		t.Helper()
+		if err := os.WriteFile(profile, []byte("version: 1\nname: npu\nbackends:\n  - {name: npu, kind: external, options: {library: "+name+"}}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("LD_LIBRARY_PATH", dir)
+	write("libnpu.so")
+	device, err := probed(profile, delegatetest.Self(t))
+	if err != nil || device.Library != filepath.Join(dir, "libnpu.so.2") || !strings.HasSuffix(device.Version, ", run by TensorFlow Lite 2.17.1") {
+		t.Errorf("%+v, %v", device, err)
+	}
+	write("libnowhere.so")
+	_, err = probed(profile, delegatetest.Self(t))
+	for _, want := range []string{"libnowhere.so", "looked for in LD_LIBRARY_PATH, which is " + dir, "; give option library a path with a slash"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
+	}
+}

@@ -6,14 +6,25 @@ package dl
 
 /*
 #cgo linux,!android LDFLAGS: -ldl
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <dlfcn.h>
 #include <stdlib.h>
+
+// The file that has a symbol, or NULL.
+static const char* nanoflux_file_of(void* symbol) {
+  Dl_info info;
+  return dladdr(symbol, &info) != 0 ? info.dli_fname : NULL;
+}
 */
 import "C"
 
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -25,7 +36,10 @@ import (
 // Library is an open library with every symbol that was asked for.
 type Library struct {
 	// Path is the name under which the library was found.
-	Path    string
+	Path string
+	// File is the file that was opened, without symbolic links; Path where the
+	// loader does not tell.
+	File    string
 	handle  unsafe.Pointer
 	symbols map[string]unsafe.Pointer
 }
@@ -85,9 +99,9 @@ func open(name string, symbols []string) (*Library, error) {
 	defer C.free(unsafe.Pointer(path))
 	handle := C.dlopen(path, C.RTLD_NOW|C.RTLD_LOCAL)
 	if handle == nil {
-		return nil, errors.New(C.GoString(C.dlerror()))
+		return nil, errors.New(C.GoString(C.dlerror()) + whereLooked(name))
 	}
-	l := &Library{Path: name, handle: handle, symbols: map[string]unsafe.Pointer{}}
+	l := &Library{Path: name, File: name, handle: handle, symbols: map[string]unsafe.Pointer{}}
 	for _, s := range symbols {
 		p := l.Find(s)
 		if p == nil {
@@ -96,7 +110,32 @@ func open(name string, symbols []string) (*Library, error) {
 		}
 		l.symbols[s] = p
 	}
+	if len(symbols) > 0 {
+		if file := C.nanoflux_file_of(l.symbols[symbols[0]]); file != nil {
+			l.File = C.GoString(file)
+		}
+	}
+	if file, err := filepath.EvalSymlinks(l.File); err == nil {
+		l.File = file
+	}
 	return l, nil
+}
+
+// whereLooked says where the loader looked for a library that it did not find,
+// and what to do; empty for a path, which stands in its own message.
+func whereLooked(name string) string {
+	if strings.Contains(name, "/") {
+		return ""
+	}
+	variable := "LD_LIBRARY_PATH"
+	if runtime.GOOS == "darwin" {
+		variable = "DYLD_LIBRARY_PATH"
+	}
+	folders := "not set"
+	if value := os.Getenv(variable); value != "" {
+		folders = value
+	}
+	return fmt.Sprintf(" (looked for in %s, which is %s, and where the system keeps its libraries); give option library a path with a slash, which is taken as it is", variable, folders)
 }
 
 // Symbol is the address of a symbol that Open was asked for.

@@ -46,7 +46,7 @@ func (v *Vendor) Probe(context.Context) (delegate.Device, error) {
 		return delegate.Device{}, fmt.Errorf("%s: %w", v.Kind, err)
 	}
 	d.Delete()
-	return delegate.Device{Description: v.Device, Library: l.Path, Features: v.Features}, nil
+	return delegate.Device{Description: v.Device, Library: l.File, Version: l.Version() + ", run by TensorFlow Lite " + Version(), Features: v.Features}, nil
 }
 
 // Supports implements delegate.Backend: by the table, and by what the
