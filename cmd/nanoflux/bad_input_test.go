@@ -138,6 +138,11 @@ func TestBadInputIsOneLineAndACode(t *testing.T) {
 		"a folder that is no bundle":   {"bundle|show|" + folder, 3, "bundle.yaml … ; give a bundle: a folder"},
 		"a model for a bundle":         {"bundle|show|" + good, 3, "good.tflite … ; give a bundle: a folder"},
 
+		"a bundle to calibrate without a place for it": {"calibrate|pocket", 2, "--output is missing"},
+		"a calibrated bundle of another kind":          {"calibrate|pocket|-o|" + folder + "/p.tar", 2, "ends in .zip"},
+		"prompts that are missing":                     {"calibrate|pocket|-o|" + folder + "/p.zip|--prompts|" + folder + "/none.txt", 3, "none.txt … ; check the path"},
+		"a file without a prompt":                      {"calibrate|pocket|-o|" + folder + "/p.zip|--prompts|" + empty, 3, "holds no prompt; put one on each line"},
+
 		"a bundle with a wrong hash": {"generate|a cat|-o|" + picture + "|--bundle|" + spoilt(t, "denoiser.tflite"), 3, "denoiser.tflite … ; fetch the bundle again"},
 		"a spoilt bundle, shown":     {"bundle|show|" + spoilt(t, "spiece.model"), 3, "spiece.model … ; fetch the bundle again"},
 		"a spoilt bundle, planned":   {"plan|" + spoilt(t, "decoder.tflite"), 3, "decoder.tflite … ; fetch the bundle again"},

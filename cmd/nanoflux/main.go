@@ -58,6 +58,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			planCommand(),
 			inspectCommand(),
 			bundleCommand(),
+			calibrateCommand(),
 			profileCommand(),
 			doctorCommand(),
 			versionCommand(),
