@@ -100,7 +100,7 @@ func printManifest(c *cli.Context, m *bundle.Manifest) {
 	w := c.App.Writer
 	line := func(format string, args ...any) { fmt.Fprintln(w, oneLine(fmt.Sprintf(format, args...))) }
 	line("%s: %s", m.Name, m.Description)
-	line("pictures of %d×%d, %d steps, prompts of up to %d tokens", m.Image.Width, m.Image.Height, m.Schedule.Steps, m.Tokenizer.Tokens-1)
+	line("pictures of %d×%d, %s, prompts of up to %s", m.Image.Width, m.Image.Height, facts.Count(m.Schedule.Steps, "step"), facts.Count(m.Tokenizer.Tokens-1, "token"))
 	list := func(what string, names []string) {
 		if len(names) > 0 {
 			fmt.Fprintln(w)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"nanoflux/cmd/nanoflux/internal/facts"
 	"nanoflux/cmd/nanoflux/internal/outfile"
 	"nanoflux/cmd/nanoflux/internal/progress"
 	"nanoflux/models/pipeline"
@@ -139,24 +140,12 @@ func parseSeed(text string) (uint64, error) {
 // printPicture says what was written, where it ran and how long it took.
 func printPicture(w io.Writer, file string, r *pipeline.Result) {
 	size := r.Image.Bounds().Size()
-	fmt.Fprintf(w, "%s: %d×%d, seed %d, %d steps, %s\n", file, size.X, size.Y, r.Seed, r.Steps, seconds(r.Total))
+	fmt.Fprintf(w, "%s: %d×%d, seed %d, %s, %s\n", file, size.X, size.Y, r.Seed, facts.Count(r.Steps, "step"), seconds(r.Total))
 	table(w, func(add func(string, ...any)) {
 		for _, p := range r.Parts {
 			var where []string
-			for _, b := range p.Plan.Backends {
-				ops, segments := 0, 0
-				for _, s := range p.Segments {
-					if s.Backend == b.Name { // where it is now, which need not be the plan's
-						ops, segments = ops+len(s.Ops), segments+1
-					}
-				}
-				switch segments {
-				case 0:
-				case 1:
-					where = append(where, fmt.Sprintf("%s: %d ops in 1 segment", b.Name, ops))
-				default:
-					where = append(where, fmt.Sprintf("%s: %d ops in %d segments", b.Name, ops, segments))
-				}
+			for _, share := range p.Backends { // where it is now, which need not be the plan's
+				where = append(where, oneLine(share.String()))
 			}
 			add("  %s\t%d ×\t%s\t%s", stageName(p.Part), p.Calls, seconds(p.Time), strings.Join(where, ", "))
 		}

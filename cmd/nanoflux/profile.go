@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"nanoflux/cmd/nanoflux/internal/facts"
 	"nanoflux/delegate"
 	"nanoflux/partition"
 	"nanoflux/profiles"
@@ -148,7 +149,7 @@ func checkProfile(c *cli.Context) error {
 	if err != nil {
 		return badInput(err)
 	}
-	fmt.Fprintf(c.App.Writer, "%s: profile %s is valid, %d backends, %d rules\n", p.File, p.Name, len(p.Backends), len(p.Rules))
+	fmt.Fprintf(c.App.Writer, "%s: profile %s is valid, %s, %s\n", p.File, p.Name, facts.Count(len(p.Backends), "backend"), facts.Count(len(p.Rules), "rule"))
 	for _, b := range p.Backends {
 		if _, err := backends[b.Name].Probe(c.Context); err != nil {
 			fmt.Fprintf(c.App.Writer, "backend %s cannot be used here: %s\n", b.Name, oneLine(delegate.WhyUnavailable(err)))

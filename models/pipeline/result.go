@@ -51,6 +51,8 @@ type PartReport struct {
 	Plan *partition.Plan `json:"plan"`
 	// Segments are the runner's own measurements, over all its runs.
 	Segments []exec.SegmentReport `json:"segments"`
+	// Backends sum up the segments: what really ran where.
+	Backends []exec.Share `json:"backends"`
 }
 
 func (w *work) result(picture *image.NRGBA, t tokens) *Result {
@@ -62,7 +64,8 @@ func (w *work) result(picture *image.NRGBA, t tokens) *Result {
 	}
 	missing := map[string]bool{}
 	for _, part := range w.parts {
-		r.Parts = append(r.Parts, PartReport{Part: part.name, Calls: part.calls, Time: part.spent, Plan: part.plan, Segments: part.runner.Report()})
+		segments := part.runner.Report()
+		r.Parts = append(r.Parts, PartReport{Part: part.name, Calls: part.calls, Time: part.spent, Plan: part.plan, Segments: segments, Backends: exec.Shares(segments)})
 		for _, warning := range part.plan.Warnings {
 			// A missing backend is missing for every part: say so once.
 			i := slices.IndexFunc(part.plan.Backends, func(b partition.BackendSummary) bool {

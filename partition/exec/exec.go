@@ -90,6 +90,10 @@ type SegmentReport struct {
 	Kind string `json:"kind"`
 	// Ops are the operators' indices in the source subgraph.
 	Ops []int `json:"ops"`
+	// MACs are multiply-accumulate operations of one run, see partition.MACs.
+	MACs int64 `json:"macs"`
+	// Taken is what the backend's delegate took; nil for a backend without one.
+	Taken *Taken `json:"taken,omitempty"`
 	// Planned is the plan's backend, when the segment had to move from it. Moved
 	// says why, and where it was tried on the way; Reason is the sort of that.
 	Planned string          `json:"planned,omitempty"`
@@ -155,7 +159,7 @@ func newRunner(ctx context.Context, m *graph.Model, plan *partition.Plan, backen
 	for s := range plan.Segments {
 		seg := &segment{Segment: &plan.Segments[s], turn: make(chan struct{}, 1)}
 		r.segments = append(r.segments, seg)
-		r.stats = append(r.stats, SegmentReport{Segment: s, Backend: seg.Backend, Ops: slices.Clone([]int(seg.Ops))})
+		r.stats = append(r.stats, SegmentReport{Segment: s, Backend: seg.Backend, Ops: slices.Clone([]int(seg.Ops)), MACs: seg.MACs})
 	}
 	if err := r.start(ctx, spare); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", m.Name, err), r.Close())

@@ -116,7 +116,7 @@ func (r *Runner) settleAt(seg *segment, at *placement, cause error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	st := &r.stats[seg.ID]
-	st.Backend, st.Kind = at.backend, at.kind
+	st.Backend, st.Kind, st.Taken = at.backend, at.kind, at.taken
 	if cause == nil {
 		return
 	}

@@ -17,6 +17,8 @@ type placement struct {
 	backend    string
 	kind       string
 	executable delegate.Executable
+	// taken is what its delegate took; nil without a delegate.
+	taken *Taken
 }
 
 // spares are compiled segments of plans that were given up, for the next plan:
@@ -131,7 +133,9 @@ func (r *Runner) place(ctx context.Context, seg *segment, name string) (*placeme
 	if !ok {
 		return at, nil
 	}
-	left := r.leftOf(seg, name, d.Taken().Left)
+	taken := d.Taken()
+	at.taken = r.takenOf(seg, taken)
+	left := r.leftOf(seg, name, taken.Left)
 	switch {
 	case left == nil:
 		return at, nil

@@ -164,7 +164,7 @@ func tensorNames(list []graph.NamedTensor) []string {
 func (f Model) Print(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(format string, args ...any) { fmt.Fprintf(t, format+"\n", args...) }
-	line("%s: %d subgraphs, %s of constants", plain(f.Name), len(f.Subgraphs), Size(f.ConstantBytes))
+	line("%s: %s, %s of constants", plain(f.Name), Count(len(f.Subgraphs), "subgraph"), Size(f.ConstantBytes))
 	if f.Description != "" {
 		line("%s", plain(f.Description))
 	}
@@ -173,7 +173,7 @@ func (f Model) Print(w io.Writer) {
 		if g.Name != "" {
 			name = " " + plain(g.Name)
 		}
-		line("\nsubgraph %d%s: %d ops, %d tensors", i, name, g.Ops, g.Tensors)
+		line("\nsubgraph %d%s: %s, %s", i, name, Count(g.Ops, "op"), Count(g.Tensors, "tensor"))
 		for _, group := range []struct {
 			what string
 			list []Tensor
@@ -234,4 +234,12 @@ func plain(s string) string {
 		return strconv.Quote(s)
 	}
 	return s
+}
+
+// Count is a number of things: "1 step", "10 steps".
+func Count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
 }

@@ -39,7 +39,7 @@ func TestAModelIsSummedUp(t *testing.T) {
 	f := Of(sample())
 	var b strings.Builder
 	f.Print(&b)
-	want := `sample.tflite: 1 subgraphs, 1.5 kB of constants
+	want := `sample.tflite: 1 subgraph, 1.5 kB of constants
 "a sample\x1b[2J"
 
 subgraph 0 main: 4 ops, 4 tensors

@@ -49,7 +49,9 @@ type Result struct {
 	Time     time.Duration        `json:"time_ns"`
 	Outputs  []Output             `json:"outputs"`
 	Segments []exec.SegmentReport `json:"segments"`
-	Warnings []string             `json:"warnings,omitempty"`
+	// Backends sum up the segments: what really ran where.
+	Backends []exec.Share `json:"backends"`
+	Warnings []string     `json:"warnings,omitempty"`
 	// Verified is there when segments were to be verified.
 	Verified *Verification `json:"verified,omitempty"`
 	// Reference is the kind of backend that Compared is against.
@@ -125,6 +127,7 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	}
 	result.Time = time.Since(start)
 	result.Segments = runner.Report()
+	result.Backends = exec.Shares(result.Segments)
 	result.Verified = verification(r.Verify, result.Segments)
 	result.Warnings = append(slices.Clone(result.Warnings), runner.Notices()...)
 	names := make([]string, len(g.Outputs))

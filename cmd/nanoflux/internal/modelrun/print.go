@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"nanoflux/cmd/nanoflux/internal/facts"
 	"nanoflux/cmd/nanoflux/internal/npy"
 	"nanoflux/graph"
 )
@@ -17,7 +18,10 @@ import (
 func (r *Result) Print(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "%s: profile %s, %s, prepared in %s, ran in %s\n",
-		plain(r.Model), r.Profile, count(len(r.Segments), "segment"), milliseconds(r.Prepare), milliseconds(r.Time))
+		plain(r.Model), r.Profile, facts.Count(len(r.Segments), "segment"), milliseconds(r.Prepare), milliseconds(r.Time))
+	for _, share := range r.Backends {
+		fmt.Fprintf(t, "  %s\n", plain(share.String()))
+	}
 	for _, o := range r.Outputs {
 		values := "no range"
 		if o.Low != nil {
@@ -99,11 +103,4 @@ func (r *Result) WriteOutput(w io.Writer, i int) error {
 		a = wide
 	}
 	return npy.Encode(w, a)
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return strconv.Itoa(n) + " " + what + "s"
 }

@@ -3,6 +3,7 @@ package modelrun
 import (
 	"fmt"
 
+	"nanoflux/cmd/nanoflux/internal/facts"
 	"nanoflux/partition/exec"
 )
 
@@ -41,5 +42,5 @@ func (v *Verification) String() string {
 	if v.Compared == 0 {
 		return fmt.Sprintf("verified: nothing to compare, all segments run on %s", v.Reference)
 	}
-	return fmt.Sprintf("verified with %s: %s, %d wrong, the others within %.2g of the range", v.Reference, count(v.Compared, "segment"), v.Wrong, v.Worst)
+	return fmt.Sprintf("verified with %s: %s, %d wrong, the others within %.2g of the range", v.Reference, facts.Count(v.Compared, "segment"), v.Wrong, v.Worst)
 }
