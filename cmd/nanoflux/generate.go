@@ -150,6 +150,9 @@ func printPicture(w io.Writer, file string, r *pipeline.Result) {
 			add("  %s\t%d ×\t%s\t%s", stageName(p.Part), p.Calls, seconds(p.Time), strings.Join(where, ", "))
 		}
 	})
+	if r.Verified != nil {
+		fmt.Fprintln(w, r.Verified)
+	}
 }
 
 func stageName(part string) string { return strings.ReplaceAll(part, "_", " ") }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -13,7 +14,7 @@ import (
 // openJournal is the user's journal of what took backends down. Without one
 // everything runs, and nothing is remembered: that is a warning.
 func openJournal(c *cli.Context, p *profiles.Profile) *journal.Journal {
-	if p != nil && !slices.ContainsFunc(p.Backends, func(b profiles.Backend) bool { return delegate.IsVendor(b.Kind) }) {
+	if p != nil && !runsVendorsCode(p) {
 		return nil // nothing in it can be taken down
 	}
 	j, err := journal.Default()
@@ -21,6 +22,19 @@ func openJournal(c *cli.Context, p *profiles.Profile) *journal.Journal {
 		warn(c, []string{err.Error()})
 	}
 	return j
+}
+
+// runsVendorsCode says whether a profile has a backend that can be taken down.
+func runsVendorsCode(p *profiles.Profile) bool {
+	return slices.ContainsFunc(p.Backends, func(b profiles.Backend) bool { return delegate.IsVendor(b.Kind) })
+}
+
+// whyNoJournal says why openJournal gave none, and what to do.
+func whyNoJournal(p *profiles.Profile) string {
+	if !runsVendorsCode(p) {
+		return fmt.Sprintf("profile %s has no backend with a device to ask; choose one that has", p.Name)
+	}
+	return fmt.Sprintf("the journal is off, so answers would be forgotten; change %s to a file", journal.Variable)
 }
 
 // warnJournal tells what kept the journal from remembering; nothing else fails

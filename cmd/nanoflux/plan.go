@@ -9,6 +9,7 @@ import (
 	"nanoflux/delegate"
 	"nanoflux/graph"
 	"nanoflux/partition"
+	"nanoflux/partition/exec"
 	"nanoflux/profiles"
 )
 
@@ -19,15 +20,22 @@ func planCommand() *cli.Command {
 		ArgsUsage: "MODEL.tflite|BUNDLE",
 		Description: `BUNDLE is a folder, a .zip or pocket, the bundle in the program. Nothing is run. What is
 planned is the model as the profile's rewrites write it; --explain says what each of them
-won, for a backend that is not here by the table of its kind.
+won, for a backend that is not here by the table of its kind. What former runs learned of
+a device counts, so this is the plan that run and generate use.
+
+--ask asks each vendor's device that is here about every different operator of the model,
+also those that its table refuses, in a process that is used for nothing else. The
+answers are kept, and override the table in plan, run and generate.
 
 Examples:
   nanoflux plan pocket --profile mixed-demo
   nanoflux plan pocket --profile my-phone.yaml --explain
+  nanoflux plan pocket --profile my-phone.yaml --ask
   nanoflux plan model.tflite --profile my-phone.yaml --yaml > plan.yaml`,
 		Flags: []cli.Flag{
 			profileFlag(),
 			&cli.BoolFlag{Name: "explain", Usage: "print first what each of the profile's rewrites won; as JSON, objects of rewrites and plan"},
+			&cli.BoolFlag{Name: "ask", Usage: "ask the devices about each operator first, and print where they differ from their tables; as JSON, objects of asked and plan"},
 			&cli.BoolFlag{Name: "yaml", Usage: "print YAML, one document a part"},
 			jsonFlag(),
 		},
@@ -43,8 +51,10 @@ func plan(c *cli.Context) error {
 	if c.Bool("yaml") && c.Bool("json") {
 		return usage(c, "--yaml and --json exclude each other")
 	}
-	if c.Bool("yaml") && c.Bool("explain") {
-		return usage(c, "--yaml prints plans only; leave out --explain, or take --json")
+	for _, more := range []string{"explain", "ask"} {
+		if c.Bool("yaml") && c.Bool(more) {
+			return usage(c, "--yaml prints plans only; leave out --%s, or take --json", more)
+		}
 	}
 	profile, err := loadProfile(c.String("profile"))
 	if err != nil {
@@ -55,14 +65,26 @@ func plan(c *cli.Context) error {
 		return badInput(err)
 	}
 	defer closeAll()
-	backends, err := partition.OpenBackends(profile, isolation(nil))
+	j := openJournal(c, profile)
+	defer warnJournal(c, j)
+	if c.Bool("ask") && j == nil {
+		return usage(c, "--ask: %s", whyNoJournal(profile))
+	}
+	backends, err := partition.OpenBackends(profile, isolation(j))
 	if err != nil {
 		return badInput(err)
 	}
 	defer func() { _ = partition.CloseBackends(backends) }() // nothing ran there
 	plans := make([]planned, len(models))
 	for i, m := range models {
-		if plans[i], err = planOne(c, m, profile, backends); err != nil {
+		if plans[i], err = writeOne(c, m, profile, backends); err != nil {
+			return err
+		}
+	}
+	// All answers before the first plan: parts have operators in common.
+	for i := range plans {
+		p := &plans[i]
+		if p.plan, err = exec.Foresee(c.Context, p.model, 0, profile, backends); err != nil {
 			return err
 		}
 	}
@@ -71,29 +93,35 @@ func plan(c *cli.Context) error {
 
 // planned is a model's plan, and what led to it.
 type planned struct {
-	plan *partition.Plan
-	// gains is nil without --explain.
+	// model is what is planned: as the profile's rewrites write it.
+	model *graph.Model
+	plan  *partition.Plan
+	// gains is nil without --explain, asked without --ask.
 	gains partition.Gains
+	asked []partition.Asked
 }
 
-func planOne(c *cli.Context, m *graph.Model, profile *profiles.Profile, backends map[string]delegate.Backend) (p planned, err error) {
+// writeOne writes a model as the profile wants it, and asks about it.
+func writeOne(c *cli.Context, m *graph.Model, profile *profiles.Profile, backends map[string]delegate.Backend) (p planned, err error) {
 	if c.Bool("explain") {
 		if p.gains, err = partition.Explain(c.Context, m, 0, profile, backends); err != nil {
 			return p, err
 		}
 	}
-	written, _, err := partition.Rewritten(m, profile)
-	if err != nil {
+	if p.model, _, err = partition.Rewritten(m, profile); err != nil {
 		return p, err
 	}
-	p.plan, err = partition.New(c.Context, written, 0, profile, backends)
+	if c.Bool("ask") {
+		p.asked, err = partition.Ask(c.Context, p.model, 0, profile, backends)
+	}
 	return p, err
 }
 
-// explained is a plan as JSON with --explain.
+// explained is a plan as JSON with --explain or --ask.
 type explained struct {
-	Rewrites partition.Gains `json:"rewrites"`
-	Plan     json.RawMessage `json:"plan"`
+	Rewrites *partition.Gains  `json:"rewrites,omitempty"`
+	Asked    []partition.Asked `json:"asked,omitempty"`
+	Plan     json.RawMessage   `json:"plan"`
 }
 
 func printPlans(c *cli.Context, plans []planned) error {
@@ -105,8 +133,13 @@ func printPlans(c *cli.Context, plans []planned) error {
 				return err
 			}
 			list[i] = json.RawMessage(text)
-			if c.Bool("explain") {
-				list[i] = explained{append(partition.Gains{}, p.gains...), text}
+			if c.Bool("explain") || c.Bool("ask") {
+				x := explained{Asked: p.asked, Plan: text}
+				if c.Bool("explain") {
+					gains := append(partition.Gains{}, p.gains...)
+					x.Rewrites = &gains
+				}
+				list[i] = x
 			}
 		}
 		return printJSON(c, list)
@@ -128,6 +161,9 @@ func printPlans(c *cli.Context, plans []planned) error {
 		}
 		if c.Bool("explain") {
 			explain(c, p)
+		}
+		for _, a := range p.asked {
+			fmt.Fprintf(c.App.Writer, "%s: %s\n", p.model.Name, a)
 		}
 		fmt.Fprint(c.App.Writer, p.plan)
 	}

@@ -44,7 +44,18 @@ func TestVerifyComparesEachSegment(t *testing.T) {
 	if r.Verified == nil || r.Verified.Compared != 1 || r.Verified.Wrong != 0 || r.Segments[0].Verified == nil || r.Segments[0].Verified.Runs != 1 {
 		t.Errorf("on TensorFlow Lite: %+v", r)
 	}
-	if text := ok(t, "run", path, "--verify", "--profile", profile); !strings.Contains(text, "verified with fallback: 1 segment, 0 wrong") {
+	right := "verified with fallback: 1 segment compared, all right; largest error "
+	if text := ok(t, "run", path, "--verify", "--profile", profile); !strings.Contains(text, right) || !strings.Contains(text, " of the range, tolerance 0.001\n") {
 		t.Errorf("printed\n%s", text)
+	}
+	picture := file(t, "picture.png", nil)
+	right = "verified with fallback: 4 segments compared, all right; largest error "
+	if text := ok(t, "generate", "a red apple", "--steps", "1", "--verify", "--profile", profile, "-o", picture); strings.Count(text, right) != 1 {
+		t.Errorf("printed\n%s", text)
+	}
+	var made struct{ Verified *exec.Verification }
+	text := ok(t, "generate", "a red apple", "--steps", "1", "--verify", "--profile", profile, "-o", picture, "--json")
+	if err := json.Unmarshal([]byte(text), &made); err != nil || made.Verified == nil || made.Verified.Compared != 4 || made.Verified.Tolerance != 1e-3 {
+		t.Errorf("%v, %+v", err, made.Verified)
 	}
 }

@@ -58,6 +58,7 @@ type Pipeline struct {
 	stats    statistics
 	parts    []*part // text encoder, modulation, denoiser, decoder
 	profile  string
+	verify   *exec.Verify
 	// backends are those that were opened for this pipeline alone.
 	backends map[string]delegate.Backend
 	// busy holds one token, which the caller at work takes out.
@@ -95,7 +96,7 @@ func newPipeline(ctx context.Context, s source, o Options) (*Pipeline, error) {
 		}
 		own = o.Backends
 	}
-	p := &Pipeline{settings: s.settings, profile: o.Profile.Name, busy: make(chan struct{}, 1), backends: own}
+	p := &Pipeline{settings: s.settings, profile: o.Profile.Name, verify: o.Verify, busy: make(chan struct{}, 1), backends: own}
 	p.busy <- struct{}{}
 	made := false
 	defer func() {

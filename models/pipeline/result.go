@@ -35,6 +35,9 @@ type Result struct {
 	Total time.Duration `json:"total_ns"`
 	// Parts are in the order in which they ran.
 	Parts []PartReport `json:"parts"`
+	// Verified is there when segments were to be verified; it counts those of all
+	// parts.
+	Verified *exec.Verification `json:"verified,omitempty"`
 	// Warnings are for people, one line each: about the prompt first, then
 	// those of the plans.
 	Warnings []string `json:"warnings,omitempty"`
@@ -62,9 +65,11 @@ func (w *work) result(picture *image.NRGBA, t tokens) *Result {
 		Profile: w.profile, PlanHash: w.planHash(), Total: time.Since(w.start),
 		Warnings: t.warnings,
 	}
+	var all []exec.SegmentReport
 	missing := map[string]bool{}
 	for _, part := range w.parts {
 		segments := part.runner.Report()
+		all = append(all, segments...)
 		r.Parts = append(r.Parts, PartReport{Part: part.name, Calls: part.calls, Time: part.spent, Plan: part.plan, Segments: segments, Backends: exec.Shares(segments)})
 		for _, warning := range part.plan.Warnings {
 			// A missing backend is missing for every part: say so once.
@@ -82,6 +87,7 @@ func (w *work) result(picture *image.NRGBA, t tokens) *Result {
 			r.Warnings = append(r.Warnings, part.name+": "+notice)
 		}
 	}
+	r.Verified = w.verify.Verification(all)
 	return r
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"nanoflux/delegate"
@@ -42,9 +41,14 @@ type Verified struct {
 	// Runs that were compared, and Wrong of them that were not right.
 	Runs  int `json:"runs"`
 	Wrong int `json:"wrong"`
-	// Worst is the largest difference of right results, relative to the range of
-	// the reference's output.
-	Worst float64 `json:"worst"`
+	// Worst is the largest difference of right floats, relative to the range of
+	// the reference's output, and Tolerance what is allowed; 0 without floats.
+	Worst     float64 `json:"worst"`
+	Tolerance float64 `json:"tolerance,omitempty"`
+	// WorstSteps is the largest difference of right integers; Integers says that
+	// there were any.
+	WorstSteps float64 `json:"worst_steps,omitempty"`
+	Integers   bool    `json:"integers,omitempty"`
 	// Not says why it could not be compared.
 	Not string `json:"not,omitempty"`
 }
@@ -86,15 +90,26 @@ func (v *Verify) right(got, want graph.Array, quantized bool, tolerance float64)
 	if err != nil {
 		return d, false
 	}
-	switch got.Type {
-	case graph.Float32, graph.Float16, graph.BFloat16, graph.Float64:
+	if isFloat(got.Type) {
 		return d, d.Within(tolerance)
 	}
-	steps := v.Steps
-	if steps == 0 {
-		steps = 1
+	return d, d.Equal || quantized && d.Elements > 0 && d.MaxAbs <= v.steps()
+}
+
+// steps is by how much quantized values may differ.
+func (v *Verify) steps() float64 {
+	if v.Steps == 0 {
+		return 1
 	}
-	return d, d.Equal || quantized && d.Elements > 0 && d.MaxAbs <= steps
+	return v.Steps
+}
+
+func isFloat(t graph.TensorType) bool {
+	switch t {
+	case graph.Float32, graph.Float16, graph.BFloat16, graph.Float64:
+		return true
+	}
+	return false
 }
 
 // off is a difference in words: "0.31 of range".
@@ -118,11 +133,11 @@ func (r *Runner) verify(ctx context.Context, seg *segment, at *placement, in, ou
 		return false, nil
 	}
 	tolerance := r.tolerance(ctx, at.backend)
-	worst := 0.0
+	var seen Verified
 	for k, t := range seg.Outputs {
 		d, ok := r.options.Verify.right(out[k], want[k], r.quantized(t), tolerance)
 		if ok {
-			worst = math.Max(worst, d.Relative)
+			seen.add(out[k].Type, d, tolerance)
 			continue
 		}
 		r.verified(seg, at, func(v *Verified) { v.Runs, v.Wrong = v.Runs+1, v.Wrong+1 })
@@ -138,8 +153,21 @@ func (r *Runner) verify(ctx context.Context, seg *segment, at *placement, in, ou
 		}
 		return true, fmt.Errorf("%w; %s is the first wrong one: %s", cause, r.model.OpLabel(r.plan.Subgraph, op), off(d))
 	}
-	r.verified(seg, at, func(v *Verified) { v.Runs, v.Worst = v.Runs+1, math.Max(v.Worst, worst) })
+	r.verified(seg, at, func(v *Verified) {
+		v.Runs++
+		v.Worst, v.Tolerance = max(v.Worst, seen.Worst), max(v.Tolerance, seen.Tolerance)
+		v.WorstSteps, v.Integers = max(v.WorstSteps, seen.WorstSteps), v.Integers || seen.Integers
+	})
 	return true, nil
+}
+
+// add takes the difference of a right result.
+func (v *Verified) add(t graph.TensorType, d Difference, tolerance float64) {
+	if isFloat(t) {
+		v.Worst, v.Tolerance = max(v.Worst, d.Relative), tolerance
+	} else {
+		v.WorstSteps, v.Integers = max(v.WorstSteps, d.MaxAbs), true
+	}
 }
 
 // verified changes a segment's report.

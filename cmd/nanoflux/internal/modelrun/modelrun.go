@@ -53,7 +53,7 @@ type Result struct {
 	Backends []exec.Share `json:"backends"`
 	Warnings []string     `json:"warnings,omitempty"`
 	// Verified is there when segments were to be verified.
-	Verified *Verification `json:"verified,omitempty"`
+	Verified *exec.Verification `json:"verified,omitempty"`
 	// Reference is the kind of backend that Compared is against.
 	Reference string       `json:"reference,omitempty"`
 	Compared  []Comparison `json:"compared,omitempty"`
@@ -128,7 +128,7 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	result.Time = time.Since(start)
 	result.Segments = runner.Report()
 	result.Backends = exec.Shares(result.Segments)
-	result.Verified = verification(r.Verify, result.Segments)
+	result.Verified = r.Verify.Verification(result.Segments)
 	result.Warnings = append(slices.Clone(result.Warnings), runner.Notices()...)
 	names := make([]string, len(g.Outputs))
 	for i, t := range g.Outputs {
