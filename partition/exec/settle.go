@@ -19,7 +19,9 @@ const maxRounds = 8
 // Settle plans subgraph sub and makes the plan ready to run. Where a delegate
 // leaves operators that its table promised, and the policy is fallback, it plans
 // again with these operators elsewhere: what the device says overrides the table.
-// Backends that are lost are planned without. The plan that runs is returned.
+// What backends remember of former starts is used before they are asked, as
+// Foresee does. Backends that are lost are planned without. The plan that runs is
+// returned.
 func Settle(ctx context.Context, m *graph.Model, sub int, p *profiles.Profile, backends map[string]delegate.Backend, o Options) (runner *Runner, plan *partition.Plan, err error) {
 	if o.Health == nil {
 		o.Health = NewHealth()
@@ -36,18 +38,33 @@ func Settle(ctx context.Context, m *graph.Model, sub int, p *profiles.Profile, b
 			runner.notice(e.Error())
 		}
 	}()
+	var notices []string
 	for round := 1; ; round++ {
 		if plan, err = partition.New(ctx, m, sub, p, known); err != nil {
 			return nil, nil, err
+		}
+		if round < maxRounds {
+			again, err := remember(m, plan, known, &notices)
+			if err != nil {
+				return nil, nil, err
+			}
+			if again {
+				continue
+			}
 		}
 		o.takeWhatIsLeft = round == maxRounds
 		runner, err = newRunner(ctx, m, plan, known, o, spare)
 		left := allLeft(err)
 		if err == nil || p.Policy != profiles.Fallback || len(left) == 0 || round == maxRounds {
+			if err == nil {
+				for _, n := range notices {
+					runner.notice(n)
+				}
+			}
 			return runner, plan, err
 		}
 		for _, l := range left {
-			known[l.Backend] = refuse(known[l.Backend], m, sub, l.Ops)
+			known[l.Backend] = refuse(known[l.Backend], m, sub, l.Ops, leftRefusal)
 		}
 	}
 }
@@ -111,18 +128,22 @@ type refusing struct {
 	delegate.Backend
 	model *graph.Model
 	sub   int
-	ops   map[int]bool
+	ops   map[int]*delegate.Refusal
 }
 
+// leftRefusal is of an operator that a delegate left when its segment was
+// compiled.
+var leftRefusal = delegate.Refuse(delegate.ReasonDevice, "the delegate left it when it was asked")
+
 // refuse adds operators to what a backend refuses.
-func refuse(b delegate.Backend, m *graph.Model, sub int, ops []int) delegate.Backend {
-	r := &refusing{Backend: b, model: m, sub: sub, ops: map[int]bool{}}
+func refuse(b delegate.Backend, m *graph.Model, sub int, ops []int, why *delegate.Refusal) delegate.Backend {
+	r := &refusing{Backend: b, model: m, sub: sub, ops: map[int]*delegate.Refusal{}}
 	if before, ok := b.(*refusing); ok {
 		r.Backend = before.Backend
 		maps.Copy(r.ops, before.ops)
 	}
 	for _, op := range ops {
-		r.ops[op] = true
+		r.ops[op] = why
 	}
 	return r
 }
@@ -132,8 +153,8 @@ func (r *refusing) Unwrap() delegate.Backend { return r.Backend }
 
 // Supports implements delegate.Backend.
 func (r *refusing) Supports(m *graph.Model, sub, op int) *delegate.Refusal {
-	if m == r.model && sub == r.sub && r.ops[op] {
-		return delegate.Refuse(delegate.ReasonDevice, "the delegate left it when it was asked")
+	if m == r.model && sub == r.sub && r.ops[op] != nil {
+		return r.ops[op]
 	}
 	return r.Backend.Supports(m, sub, op)
 }
