@@ -19,15 +19,21 @@ func doctorCommand() *cli.Command {
 		Description: `Every backend that is here runs a few small models, and its results are compared with the
 Go kernels'. Vendors' code runs in a process of its own. Exits with 1 when no backend works.
 
+At the end it suggests a profile of what works, with the options that were tested. A
+delegate plugin is tested, and suggested, with --plugin.
+
 A segment that took a backend down is not tried again at the next start; --forget has
 it tried.
 
 Examples:
   nanoflux doctor
   nanoflux doctor --profile my-phone.yaml
+  nanoflux doctor --plugin libQnnTFLiteDelegate.so --plugin-option backend_type=htp
   nanoflux doctor --forget`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "profile", Aliases: []string{"p"}, Usage: "test the backends of a profile, with its options: a `NAME` or a .yaml file"},
+			&cli.StringSliceFlag{Name: "plugin", Usage: "test the delegate plugin `FILE` (.so) too; may be given again"},
+			&cli.StringSliceFlag{Name: "plugin-option", Usage: "`KEY=VALUE` for the plugins, as in a profile's options; may be given again"},
 			&cli.BoolFlag{Name: "forget", Usage: "forget which segments took a backend down"},
 			jsonFlag(),
 		},
@@ -45,10 +51,18 @@ Examples:
 					return err
 				}
 			}
+			if len(c.StringSlice("plugin-option")) > 0 && len(c.StringSlice("plugin")) == 0 {
+				return usage(c, "--plugin-option needs a --plugin that it is for")
+			}
+			plugins, err := diagnosis.Plugins(c.StringSlice("plugin"), c.StringSlice("plugin-option"))
+			if err != nil {
+				return usage(c, "%w", err)
+			}
 			found := doctorReport{Build: buildVersion()}
-			if found.Diagnosis, err = diagnosis.Examine(c.Context, profile, isolation(nil)); err != nil {
+			if found.Diagnosis, err = diagnosis.Examine(c.Context, profile, plugins, isolation(nil)); err != nil {
 				return err
 			}
+			found.Suggested = string(found.Suggestion())
 			if c.Bool("json") {
 				err = printJSON(c, found)
 			} else {
@@ -62,21 +76,12 @@ Examples:
 	}
 }
 
-// forget has every segment tried again.
-func forget(c *cli.Context) error {
-	j := openJournal(c, nil)
-	n, err := j.Forget()
-	if err != nil {
-		return notWritten(err)
-	}
-	fmt.Fprintf(c.App.Writer, "segments that took a backend down and are tried again: %d\n", n)
-	return nil
-}
-
 // doctorReport is what doctor prints.
 type doctorReport struct {
 	Build build `json:"build"`
 	diagnosis.Diagnosis
+	// Suggested is a profile, as YAML.
+	Suggested string `json:"suggestion"`
 }
 
 func printDiagnosis(c *cli.Context, d doctorReport) {
@@ -109,26 +114,19 @@ func printDiagnosis(c *cli.Context, d doctorReport) {
 			}
 		}
 	})
-	if len(d.Profiles) == 0 { // one was given
-		return
-	}
-	fmt.Fprintln(w, "\nProfiles")
-	table(w, func(add func(string, ...any)) {
-		for _, p := range d.Profiles {
-			if len(p.Missing) == 0 {
-				add("  %s\tcomplete", p.Name)
-			} else {
-				add("  %s\twithout %s", p.Name, strings.Join(p.Missing, ", "))
+	if len(d.Profiles) > 0 { // none was given
+		fmt.Fprintln(w, "\nProfiles")
+		table(w, func(add func(string, ...any)) {
+			for _, p := range d.Profiles {
+				if len(p.Missing) == 0 {
+					add("  %s\tcomplete", p.Name)
+				} else {
+					add("  %s\twithout %s", p.Name, strings.Join(p.Missing, ", "))
+				}
 			}
-		}
-	})
-	if kinds := d.Suggestion(); len(kinds) > 0 {
-		fmt.Fprintln(w, "\nFor a profile of this device")
-		fmt.Fprintln(w, "  backends:")
-		for _, kind := range kinds {
-			fmt.Fprintf(w, "    - kind: %s\n", kind)
-		}
+		})
 	}
+	fmt.Fprintf(w, "\nA profile of what works here\n\n%s", d.Suggested)
 }
 
 // selfTestLines say what the self-test gave, as far as it is not plain.

@@ -44,3 +44,17 @@ func warnJournal(c *cli.Context, j *journal.Journal) {
 		warn(c, []string{err.Error()})
 	}
 }
+
+// forget empties the journal, so that everything is tried again.
+func forget(c *cli.Context) error {
+	j := openJournal(c, nil)
+	if j == nil {
+		return fmt.Errorf("nothing was forgotten: there is no journal (%s says off, or there is no folder for caches); give %s the path of one", journal.Variable, journal.Variable)
+	}
+	n, err := j.Forget()
+	if err != nil {
+		return notWritten(err)
+	}
+	fmt.Fprintf(c.App.Writer, "%s: crashes forgotten, of what is tried again: %d; so are the devices' answers\n", j.Path(), n)
+	return nil
+}

@@ -18,6 +18,8 @@ type Diagnosis struct {
 	Backends []Backend    `json:"backends"`
 	// Profiles are the built-in ones, when no profile was given.
 	Profiles []Profile `json:"profiles,omitempty"`
+
+	profile *profiles.Profile // the one that was given
 }
 
 // Backend is what was found of a backend.
@@ -31,6 +33,8 @@ type Backend struct {
 	Problem string `json:"problem,omitempty"`
 	// Test is what the self-test gave; nil for a backend that is not here.
 	Test *selftest.Result `json:"self_test,omitempty"`
+
+	entry profiles.Backend
 }
 
 // Works says whether the backend is here and computes right.
@@ -46,43 +50,35 @@ type Profile struct {
 // Usable says whether any backend works.
 func (d Diagnosis) Usable() bool { return slices.ContainsFunc(d.Backends, Backend.Works) }
 
-// Suggestion are the kinds of backends for a profile of this device: NPUs first,
-// then what is fast on the CPU.
-func (d Diagnosis) Suggestion() (kinds []string) {
-	var cpu []string
-	for _, b := range d.Backends {
-		switch {
-		case !b.Works() || slices.Contains(kinds, b.Kind):
-		case delegate.IsVendor(b.Kind):
-			kinds = append(kinds, b.Kind)
-		default:
-			cpu = append(cpu, b.Kind)
+// Examine looks at plugins and then at the backends of a profile, or with nil at
+// one of each kind with its defaults and at all built-in profiles. The error is
+// for what is wrong with the profile or a plugin's options, and for a context that
+// ends.
+func Examine(ctx context.Context, p *profiles.Profile, plugins []profiles.Backend, isolation partition.Isolation) (Diagnosis, error) {
+	d := Diagnosis{Device: profiles.DetectSoC(ctx), profile: p}
+	if len(plugins) > 0 {
+		if err := d.examine(ctx, &profiles.Profile{File: "--plugin", Name: "plugins", Backends: plugins}, isolation); err != nil {
+			return d, err
 		}
 	}
-	for _, kind := range []string{"xnnpack", "fallback"} {
-		if slices.Contains(cpu, kind) {
-			kinds = append(kinds, kind)
-		}
-	}
-	return kinds
-}
-
-// Examine looks at the backends of a profile, or with nil at one of each kind
-// with its defaults and at all built-in profiles. The error is for what is wrong
-// with the profile, and for a context that ends.
-func Examine(ctx context.Context, p *profiles.Profile, isolation partition.Isolation) (Diagnosis, error) {
-	d := Diagnosis{Device: profiles.DetectSoC(ctx)}
 	if p != nil {
 		return d, d.examine(ctx, p, isolation)
 	}
 	for _, kind := range delegate.Kinds() {
+		if kind.Name == "external" && len(plugins) > 0 {
+			continue
+		}
 		one := &profiles.Profile{File: "defaults", Name: "defaults", Backends: []profiles.Backend{{Name: kind.Name, Kind: kind.Name}}}
 		if err := d.examine(ctx, one, isolation); err != nil {
 			if ctx.Err() != nil {
 				return d, err
 			}
 			// Without options there is nothing to open; a profile has them.
-			d.Backends = append(d.Backends, Backend{Name: kind.Name, Kind: kind.Name, Summary: kind.Summary, Problem: "needs options; doctor --profile FILE tests what a profile says"})
+			problem := "needs options; doctor --profile FILE tests what a profile says"
+			if kind.Name == "external" {
+				problem = "needs a plugin; doctor --plugin FILE tests one"
+			}
+			d.Backends = append(d.Backends, Backend{Name: kind.Name, Kind: kind.Name, Summary: kind.Summary, Problem: problem})
 		}
 	}
 	return d, d.examineProfiles()
@@ -106,7 +102,7 @@ func (d *Diagnosis) examine(ctx context.Context, p *profiles.Profile, isolation 
 		return err
 	}
 	for _, b := range p.Backends {
-		found := Backend{Name: b.Name, Kind: b.Kind, Summary: summaryOf(b.Kind)}
+		found := Backend{Name: b.Name, Kind: b.Kind, Summary: summaryOf(b.Kind), entry: b}
 		if device, err := backends[b.Name].Probe(ctx); err != nil {
 			found.Problem = delegate.WhyUnavailable(err)
 		} else {

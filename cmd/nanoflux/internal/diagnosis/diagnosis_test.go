@@ -10,7 +10,7 @@ import (
 )
 
 func TestEveryKindIsExaminedAndTheGoKernelsWork(t *testing.T) {
-	d, err := Examine(t.Context(), nil, partition.Isolation{None: true})
+	d, err := Examine(t.Context(), nil, nil, partition.Isolation{None: true})
 	if err != nil || !d.Usable() || len(d.Profiles) == 0 {
 		t.Fatalf("%+v, %v", d, err)
 	}
@@ -22,13 +22,10 @@ func TestEveryKindIsExaminedAndTheGoKernelsWork(t *testing.T) {
 			t.Error("a plugin without a path works")
 		}
 	}
-	if s := d.Suggestion(); len(s) == 0 || s[len(s)-1] != "fallback" {
-		t.Errorf("suggested %v", s)
-	}
 }
 
 func TestABackendThatDoesNotWorkIsMissedByItsProfiles(t *testing.T) {
-	d, err := Examine(t.Context(), nil, partition.Isolation{None: true})
+	d, err := Examine(t.Context(), nil, nil, partition.Isolation{None: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +41,7 @@ func TestTheBackendsOfAProfileAreTestedWithItsOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := Examine(t.Context(), p, partition.Isolation{None: true})
+	d, err := Examine(t.Context(), p, nil, partition.Isolation{None: true})
 	if err != nil || len(d.Backends) != 2 || !d.Backends[0].Works() || d.Backends[1].Works() || d.Backends[1].Problem == "" || len(d.Profiles) > 0 {
 		t.Errorf("%+v, %v", d, err)
 	}
