@@ -30,6 +30,9 @@ type backend struct{ threads int }
 func (b *backend) Name() string { return "xnnpack" }
 
 func (b *backend) Probe(context.Context) (delegate.Device, error) {
+	if err := processorsKnown(); err != nil {
+		return delegate.Device{}, err
+	}
 	return delegate.Device{
 		Description: fmt.Sprintf("TensorFlow Lite %s with XNNPACK on the CPU, %d threads", tflite.Version(), b.threads),
 		Library:     "libtensorflowlite_c",
@@ -55,6 +58,9 @@ func (b *backend) Compile(ctx context.Context, segment *graph.Model) (delegate.E
 type cpuOnly struct{ delegate.Executable }
 
 func (b *backend) delegate() (tflite.Delegate, error) {
+	if err := processorsKnown(); err != nil {
+		return nil, err
+	}
 	d, ok := xnnpack.New(xnnpack.DelegateOptions{NumThreads: int32(b.threads)}).(*xnnpack.Delegate)
 	if !ok || d == nil {
 		return nil, fmt.Errorf("%w: the XNNPACK delegate cannot be made", delegate.ErrUnavailable)
