@@ -190,8 +190,20 @@ func (a Asked) String() string {
 		}
 		return "refuses it (" + r.Error() + ")"
 	}
+	// Operators of several forms may differ alike.
+	alike := map[string]Ops{}
+	var order []string
 	for _, d := range a.Differences {
-		fmt.Fprintf(&b, "  %d × %s: the table %s, the device %s (op %s)\n", len(d.Ops), d.Name, says(d.Table), says(d.Device), clipOps(compress(d.Ops)))
+		text := fmt.Sprintf("%s: the table %s, the device %s", d.Name, says(d.Table), says(d.Device))
+		if alike[text] == nil {
+			order = append(order, text)
+		}
+		alike[text] = append(alike[text], d.Ops...)
+	}
+	for _, text := range order {
+		ops := alike[text]
+		slices.Sort(ops)
+		fmt.Fprintf(&b, "  %d × %s (op %s)\n", len(ops), text, clipOps(compress(ops)))
 	}
 	return b.String()
 }

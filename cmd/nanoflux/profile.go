@@ -133,7 +133,9 @@ func checkProfile(c *cli.Context) error {
 	p, err := loadProfile(name)
 	var backends map[string]delegate.Backend
 	if err == nil {
-		backends, err = partition.OpenBackends(p, isolation(nil))
+		j := openJournal(c, p)
+		defer warnJournal(c, j)
+		backends, err = partition.OpenBackends(p, isolation(j))
 		defer func() { _ = partition.CloseBackends(backends) }() // nothing ran there
 	}
 	var mistakes profiles.Errors

@@ -40,7 +40,12 @@ func (v Verdict) Refusal() *delegate.Refusal {
 // Supports implements delegate.Backend. What the device has answered about an
 // operator overrides the table, both ways.
 func (b *Backend) Supports(m *graph.Model, sub, op int) *delegate.Refusal {
-	v, _, _ := b.known(m, sub, op) // without a key nothing is known
+	var v *Verdict
+	if b.journal.Knows() {
+		if keys, err := b.operatorKeys(m, sub, op); err == nil { // without keys nothing is known
+			v = b.verdict(keys)
+		}
+	}
 	if v == nil {
 		return b.Backend.Supports(m, sub, op)
 	}
@@ -63,24 +68,29 @@ func (b *Backend) Askable(m *graph.Model, sub, op int) *delegate.Refusal {
 	return b.options.Reads(m, sub, op)
 }
 
-// known is what the device is known to say; nil when nothing is.
-func (b *Backend) known(m *graph.Model, sub, op int) (*Verdict, journal.Key, error) {
-	if !b.journal.Knows() {
-		return nil, "", nil
+// operatorKeys are an operator's: of attempts and of answers.
+type operatorKeys struct{ attempt, answer journal.Key }
+
+// operatorKeys are empty before Probe found something.
+func (b *Backend) operatorKeys(m *graph.Model, sub, op int) (keys operatorKeys, err error) {
+	attempts, answers := b.identities()
+	if attempts == "" {
+		return keys, nil
 	}
-	key, err := b.operatorKey(m, sub, op)
-	if err != nil || key == "" {
-		return nil, "", err
+	signature, err := b.Signature(m, sub, op)
+	if err != nil {
+		return keys, err
 	}
-	return b.verdict(key), key, nil
+	return operatorKeys{journal.OperatorKey(signature, attempts), journal.OperatorKey(signature, answers)}, nil
 }
 
-func (b *Backend) verdict(key journal.Key) *Verdict {
-	if crash := b.journal.Crashed(key); crash != nil && !(crash.Unfinished && b.asksElsewhere()) {
-		return &Verdict{Lost: crash.String(), Known: true}
-	}
-	if a := b.journal.Answer(key); a != nil {
+// verdict is what the device is known to say; nil when nothing is.
+func (b *Backend) verdict(keys operatorKeys) *Verdict {
+	if a := b.journal.Answer(keys.answer); a != nil {
 		return &Verdict{Taken: a.Taken, Reason: a.Reason, Known: true}
+	}
+	if crash := b.journal.Crashed(keys.attempt); crash != nil && !(crash.Unfinished && b.asksElsewhere()) {
+		return &Verdict{Lost: crash.String(), Known: true}
 	}
 	return nil
 }
@@ -101,11 +111,11 @@ func (b *Backend) Ask(ctx context.Context, m *graph.Model, sub, op int) (Verdict
 	if _, err := b.Probe(ctx); err != nil {
 		return Verdict{}, err
 	}
-	key, err := b.operatorKey(m, sub, op)
+	keys, err := b.operatorKeys(m, sub, op)
 	if err != nil {
 		return Verdict{}, err
 	}
-	if v := b.verdict(key); v != nil {
+	if v := b.verdict(keys); v != nil {
 		return *v, nil
 	}
 	segment, err := delegate.Operator(m, sub, op)
@@ -115,7 +125,7 @@ func (b *Backend) Ask(ctx context.Context, m *graph.Model, sub, op int) (Verdict
 	what := fmt.Sprintf("%s, asked about %s", b.options.Kind, segment.Name)
 	var attempt *journal.Attempt
 	if !b.asksElsewhere() {
-		attempt = b.journal.Begin(key, what)
+		attempt = b.journal.Begin(keys.attempt, what)
 	}
 	taken, reason, err := b.options.Asker.Ask(ctx, segment)
 	switch {
@@ -127,35 +137,22 @@ func (b *Backend) Ask(ctx context.Context, m *graph.Model, sub, op int) (Verdict
 	default:
 		attempt.End(journal.Lost, causeOf(err))
 		if attempt == nil {
-			b.journal.Lose(key, what, causeOf(err))
+			b.journal.Lose(keys.attempt, what, causeOf(err))
 		}
 		return Verdict{Lost: causeOf(err)}, nil
 	}
 	if !taken {
-		b.journal.SetAnswer(key, journal.Answer{Left: []int{0}, Reason: reason})
+		b.journal.SetAnswer(keys.answer, journal.Answer{Left: []int{0}, Reason: reason})
 		return Verdict{Reason: reason}, nil
 	}
-	b.journal.SetAnswer(key, journal.Answer{Taken: true})
+	b.journal.SetAnswer(keys.answer, journal.Answer{Taken: true})
 	// It takes the operator with what makes its constant inputs.
 	for _, k := range delegate.ConstantInputs(m, sub, op) {
-		if key, err := b.operatorKey(m, sub, k); err == nil && b.verdict(key) == nil {
-			b.journal.SetAnswer(key, journal.Answer{Taken: true})
+		if keys, err := b.operatorKeys(m, sub, k); err == nil && b.verdict(keys) == nil {
+			b.journal.SetAnswer(keys.answer, journal.Answer{Taken: true})
 		}
 	}
 	return Verdict{Taken: true}, nil
-}
-
-// operatorKey is an operator's; empty before Probe found something.
-func (b *Backend) operatorKey(m *graph.Model, sub, op int) (journal.Key, error) {
-	_, answers := b.identities()
-	if answers == "" {
-		return "", nil
-	}
-	signature, err := b.Signature(m, sub, op)
-	if err != nil {
-		return "", err
-	}
-	return journal.OperatorKey(signature, answers), nil
 }
 
 // signatures are of models that were asked about, as a plan asks about every

@@ -32,6 +32,12 @@ func (j *Journal) load() {
 	}
 	j.entries = map[Key]*entry{}
 	j.parse(data)
+	for _, e := range j.entries {
+		if e.answer.given() || e.crash() != nil {
+			j.knows = true
+			break
+		}
+	}
 	if len(data) > maxSize {
 		j.problem(j.compact())
 	}

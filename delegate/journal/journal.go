@@ -32,6 +32,8 @@ type Journal struct {
 	mutex   sync.Mutex
 	loaded  bool
 	entries map[Key]*entry
+	// knows: there was an answer or a crash.
+	knows   bool
 	skipped int
 	err     error
 }
@@ -226,13 +228,13 @@ func (j *Journal) SetAnswer(k Key, a Answer) {
 	a.Left = slices.Compact(a.Left)
 	a.Reason = cut(a.Reason)
 	if e := j.entry(k); e.answer.Taken != a.Taken || !slices.Equal(e.answer.Left, a.Left) || e.answer.Reason != a.Reason {
-		e.answer = a
+		e.answer, j.knows = a, true
 		j.append(answerLine(k, a), false)
 	}
 }
 
 // Knows says whether there is any answer or crash. Without, nobody need make
-// keys to ask.
+// keys to ask; that is cheap to know.
 func (j *Journal) Knows() bool {
 	if j == nil {
 		return false
@@ -240,12 +242,7 @@ func (j *Journal) Knows() bool {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	j.load()
-	for _, e := range j.entries {
-		if e.answer.given() || e.crash() != nil {
-			return true
-		}
-	}
-	return false
+	return j.knows
 }
 
 // Attempt is a call into a vendor's code.
@@ -293,6 +290,7 @@ func (a *Attempt) End(o Outcome, cause string) {
 		defer j.mutex.Unlock()
 		c := Crash{Key: a.key, What: a.what, When: now(), Cause: cause}
 		j.entry(a.key).end(j.token, o, c)
+		j.knows = j.knows || o == Lost
 		j.append(endLine(a.key, j.token, c.When, o, cause), false)
 	})
 }
@@ -333,7 +331,7 @@ func (j *Journal) Forget() (int, error) {
 	if err := j.remove(); err != nil {
 		return 0, fmt.Errorf("journal: %w", err)
 	}
-	j.entries, j.skipped, j.err = map[Key]*entry{}, 0, nil
+	j.entries, j.knows, j.skipped, j.err = map[Key]*entry{}, false, 0, nil
 	return n, nil
 }
 
