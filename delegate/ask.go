@@ -12,7 +12,9 @@ import (
 
 // Asker says of single operators whether a device takes them, by trying and not
 // by a table: with the device's driver, or with a vendor's compiler, which needs
-// no device. A backend may be one.
+// no device. A backend may be one. It is called in the program itself; one that
+// runs a vendor's code elsewhere has a method Elsewhere() bool that says so, and
+// then a program that is ended during a question blames nobody.
 type Asker interface {
 	// Ask says whether the device takes all of a segment that Operator made, and
 	// if not, the device's reason as a clause for people (empty when it gave

@@ -97,8 +97,8 @@ func (b *Backend) verdict(keys operatorKeys) *Verdict {
 
 // asksElsewhere: questions are put in another process.
 func (b *Backend) asksElsewhere() bool {
-	r, ok := b.options.Asker.(interface{ Remote() bool })
-	return ok && r.Remote()
+	r, ok := b.options.Asker.(interface{ Elsewhere() bool })
+	return ok && r.Elsewhere()
 }
 
 // Ask asks the device about an operator, unless the answer is known, and

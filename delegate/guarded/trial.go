@@ -18,17 +18,18 @@ type Trial struct {
 
 	mutex   sync.Mutex
 	backend delegate.Backend
-	remote  bool
+
+	elsewhere bool
 }
 
-// NewTrial makes a Trial; open makes its backends, when they are needed. remote
-// says that these run in other processes.
-func NewTrial(open func() (delegate.Backend, error), remote bool) *Trial {
-	return &Trial{open: open, remote: remote}
+// NewTrial makes a Trial; open makes its backends, when they are needed.
+// elsewhere says that these run in other processes.
+func NewTrial(open func() (delegate.Backend, error), elsewhere bool) *Trial {
+	return &Trial{open: open, elsewhere: elsewhere}
 }
 
-// Remote says whether the backend runs in another process.
-func (t *Trial) Remote() bool { return t.remote }
+// Elsewhere says that questions are put in another process (delegate.Asker).
+func (t *Trial) Elsewhere() bool { return t.elsewhere }
 
 // Ask implements delegate.Asker. An error of the backend that it survived, and
 // that does not say that the device is missing, is the device's refusal.
