@@ -198,7 +198,7 @@ func (pl *placer) warnings() (list []string) {
 				list = append(list, fmt.Sprintf("backend %s cannot be used here (%s); %s elsewhere", g.backend, g.refusal.Detail, plural(len(g.ops), "operator runs", "operators run")))
 				continue
 			}
-			list = append(list, fmt.Sprintf("backend %s refuses %d × %s (%v); op %s", g.backend, len(g.ops), g.name, &g.refusal, compress(g.ops)))
+			list = append(list, fmt.Sprintf("backend %s refuses %s (%v); op %s", g.backend, g.what(), &g.refusal, compress(g.ops)))
 		}
 	}
 	for k := range pl.profile.Rules {
@@ -223,13 +223,23 @@ type missGroup struct {
 	ops           []int
 }
 
+// what is the operators in words: "3 × ADD", "12 operators".
+func (g *missGroup) what() string {
+	if g.name == "" {
+		return plural(len(g.ops), "operator", "operators")
+	}
+	return fmt.Sprintf("%d × %s", len(g.ops), g.name)
+}
+
 // groupMisses puts together misses of one backend, operator type and refusal.
-// Where a backend is not available the operator type does not matter.
+// Where a backend is not available, or was lost, the operator type does not
+// matter.
 func groupMisses(misses []Miss) (groups []*missGroup) {
 	index := map[missKey]*missGroup{}
 	for _, m := range misses {
 		key := missKey{m.Backend, m.Name, m.Refusal}
-		if m.Refusal.Reason == delegate.ReasonUnavailable || m.Refusal.Reason == delegate.ReasonRule {
+		switch m.Refusal.Reason {
+		case delegate.ReasonUnavailable, delegate.ReasonRule, delegate.ReasonLost:
 			key.name = ""
 		}
 		g := index[key]

@@ -34,17 +34,11 @@ func (p *Plan) String() string {
 	if len(p.Misses) > 0 {
 		b.WriteString("\nnot on the preferred backend:\n")
 		for _, g := range groupMisses(p.Misses) {
-			name := g.name
-			if name == "" {
-				name = plural(len(g.ops), "operator", "operators")
-			} else {
-				name = fmt.Sprintf("%d × %s", len(g.ops), name)
-			}
 			why := g.refusal.Error()
 			if g.refusal.Reason == delegate.ReasonRule {
 				why = g.refusal.Detail // names the rule itself
 			}
-			fmt.Fprintf(&b, "  %s: %s: %s (op %s)\n", g.backend, name, why, clipOps(compress(g.ops)))
+			fmt.Fprintf(&b, "  %s: %s: %s (op %s)\n", g.backend, g.what(), why, clipOps(compress(g.ops)))
 		}
 	}
 	if len(p.Unused) > 0 {

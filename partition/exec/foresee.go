@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 
 	"nanoflux/delegate"
 	"nanoflux/graph"
@@ -66,7 +67,7 @@ func remember(m *graph.Model, plan *partition.Plan, known map[string]delegate.Ba
 			if len(ops) == 0 {
 				ops = seg.Ops
 			}
-			known[seg.Backend] = refuse(b, m, plan.Subgraph, ops, delegate.Refuse(delegate.ReasonLost, "%v", crash))
+			known[seg.Backend] = refuse(b, m, plan.Subgraph, ops, delegate.Refuse(delegate.ReasonLost, "%s", strings.TrimPrefix(crash.Error(), b.Name()+": ")))
 			again = true
 			continue
 		}
