@@ -71,6 +71,7 @@ func runModel(c *cli.Context) error {
 	if result == nil {
 		return err
 	}
+	defer result.Close()
 	// A result that differs from the reference is printed and kept: it is what
 	// one wants to look at.
 	warn(c, result.Warnings)

@@ -22,6 +22,7 @@ type Backend struct {
 	kind    string
 	options map[string]any
 	start   Options
+	copies  copied
 
 	mutex  sync.Mutex
 	worker *process

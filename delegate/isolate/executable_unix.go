@@ -85,6 +85,7 @@ func (e *executable) Run(ctx context.Context, inputs, outputs []graph.Array) err
 		return fmt.Errorf("%s: the worker gives %d outputs, there are %d", e.backend.kind, len(a.Outputs), len(outputs))
 	}
 	for i, o := range a.Outputs {
+		e.backend.copies.add(o.Copied)
 		if err := e.take(r.Outputs[i], copied[i], o, &outputs[i]); err != nil {
 			return fmt.Errorf("%s: output %d: %w", e.backend.kind, i, err)
 		}
@@ -153,6 +154,7 @@ func (e *executable) place(r *request, inputs, outputs []graph.Array) (copied []
 	for i, a := range inputs {
 		if toCopy[i] {
 			copy(e.staging.Data[r.Inputs[i].Offset:], a.Data)
+			e.backend.copies.add(len(a.Data))
 		}
 	}
 	return copied, nil
@@ -197,6 +199,7 @@ func (e *executable) take(p place, copied bool, o result, out *graph.Array) erro
 	}
 	out.Data = out.Data[:len(data)]
 	copy(out.Data, data)
+	e.backend.copies.add(len(data))
 	return nil
 }
 

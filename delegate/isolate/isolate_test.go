@@ -20,7 +20,6 @@ import (
 
 	"nanoflux/delegate"
 	"nanoflux/delegate/delegatetest"
-	"nanoflux/delegate/shared"
 	"nanoflux/fallback"
 	"nanoflux/graph"
 )
@@ -302,33 +301,6 @@ func TestWeightsOfAMappedFileAreMappedByTheWorker(t *testing.T) {
 	}
 }
 
-func TestArgumentsInSharedMemoryAreUsedWhereTheyAre(t *testing.T) {
-	const n = 1 << 16
-	b := isolated(t, "fallback", nil, Options{})
-	e, err := b.Compile(t.Context(), sum(t, n))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	region, err := shared.New(8 * n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer region.Close()
-	graph.View[float32](region.Data)[n-1] = 4
-	in := []graph.Array{{Type: graph.Float32, Shape: []int{n}, Data: region.Data[:4*n]}}
-	out := []graph.Array{{Data: region.Data[4*n:]}}
-	if err := e.Run(t.Context(), in, out); err != nil {
-		t.Fatal(err)
-	}
-	if &out[0].Data[0] != &region.Data[4*n] || graph.View[float32](region.Data)[2*n-1] != 7 {
-		t.Error("the output is not where it should be")
-	}
-	if s := e.(*executable).staging; s != nil {
-		t.Errorf("%d bytes were copied", len(s.Data))
-	}
-}
-
 func TestACancelledRunEndsAndTheWorkerLives(t *testing.T) {
 	b := isolated(t, "fallback", nil, Options{})
 	m := graph.NewBuilder("long")
@@ -387,25 +359,4 @@ func TestManyExecutablesAtOnceShareAWorker(t *testing.T) {
 		}()
 	}
 	wg.Wait()
-}
-
-func BenchmarkCall(b *testing.B) {
-	m := sum(b, 8)
-	inner := fallback.New(fallback.Options{Threads: 1})
-	in := []graph.Array{graph.NewArray(graph.Float32, 8)}
-	for name, backend := range map[string]delegate.Backend{"in process": inner, "isolated": isolated(b, "fallback", nil, Options{})} {
-		b.Run(name, func(b *testing.B) {
-			e, err := backend.Compile(b.Context(), m)
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer e.Close()
-			out := []graph.Array{graph.NewArray(graph.Float32, 8)}
-			for b.Loop() {
-				if err := e.Run(b.Context(), in, out); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
 }

@@ -97,6 +97,9 @@ type result struct {
 	Shape  []int
 	Length int
 	Data   []byte
+	// Copied is how much the worker copied, as the backend did not write where
+	// it should.
+	Copied int
 }
 
 // failure is an error as it crosses the socket.

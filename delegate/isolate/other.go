@@ -24,3 +24,6 @@ func New(inner delegate.Backend, kind string, _ map[string]any, _ Options) (*Bac
 
 // Serve always fails here.
 func Serve() error { return fmt.Errorf("worker: %w: not on this system", delegate.ErrUnavailable) }
+
+// Copied is 0 here.
+func (b *Backend) Copied() int64 { return 0 }

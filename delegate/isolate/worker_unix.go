@@ -280,9 +280,10 @@ func (w *worker) run(ctx context.Context, r *request, a *reply) error {
 		switch {
 		case len(o.Data) == 0:
 		case len(rooms[i]) < len(o.Data):
-			out.Data = o.Data
+			out.Data, out.Copied = o.Data, len(o.Data)
 		case &rooms[i][0] != &o.Data[0]: // a backend may not use the room it is given
 			copy(rooms[i], o.Data)
+			out.Copied = len(o.Data)
 		}
 		a.Outputs = append(a.Outputs, out)
 	}

@@ -20,9 +20,10 @@ type part struct {
 	model  *graph.Model
 	plan   *partition.Plan
 	runner *exec.Runner
-	output []graph.Array // reused between runs
-	calls  int
-	spent  time.Duration
+	// inputs and output are in the pipeline's room, reused between runs.
+	inputs, output []graph.Array
+	calls          int
+	spent          time.Duration
 }
 
 func newPart(ctx context.Context, name string, m *graph.Model, p *profiles.Profile, backends map[string]delegate.Backend, o exec.Options) (*part, error) {
@@ -34,11 +35,23 @@ func newPart(ctx context.Context, name string, m *graph.Model, p *profiles.Profi
 	if err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", name, err)
 	}
-	return &part{name: name, model: m, plan: plan, runner: runner, output: make([]graph.Array, 1)}, nil
+	return &part{name: name, model: m, plan: plan, runner: runner}, nil
+}
+
+// input is the memory of an input of float32: what is written there reaches a
+// backend in another process without a copy. It is nil for an input that the part
+// does not have.
+func (p *part) input(name string) []float32 {
+	for i, t := range p.model.Subgraphs[0].Inputs {
+		if inputName(p.model, t) == name {
+			return graph.View[float32](p.inputs[i].Data)
+		}
+	}
+	return nil
 }
 
 // run computes the part's output from inputs by name. The output is valid until
-// the next run.
+// the next run, unless output was set to other memory.
 func (p *part) run(ctx context.Context, inputs map[string][]float32) ([]float32, error) {
 	arrays := make(map[string]graph.Array, len(inputs))
 	for name, values := range inputs {

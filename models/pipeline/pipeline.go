@@ -63,8 +63,12 @@ type Pipeline struct {
 	backends map[string]delegate.Backend
 	// busy holds one token, which the caller at work takes out.
 	busy chan struct{}
-	// modulations of the last schedule, by timestep.
-	modulations map[float32][]float32
+	// room holds the parts' inputs and outputs.
+	room *exec.Room
+	// modulations of the last schedule, by timestep. They lie in a room of their
+	// own.
+	modulations     map[float32][]float32
+	modulationsRoom *exec.Room
 }
 
 var partNames = []string{PartTextEncoder, PartModulation, PartDenoiser, PartDecoder}
@@ -125,8 +129,19 @@ func newPipeline(ctx context.Context, s source, o Options) (*Pipeline, error) {
 		}
 		p.parts = append(p.parts, part)
 	}
+	p.room = exec.NewRoom(p.remote())
+	for _, part := range p.parts {
+		if part.inputs, part.output, err = part.runner.Arguments(p.room); err != nil {
+			return nil, fmt.Errorf("%s: %w: %s: %w", s.settings.name, ErrParts, part.name, err)
+		}
+	}
 	made = true
 	return p, nil
+}
+
+// remote says whether a part may run in another process.
+func (p *Pipeline) remote() bool {
+	return slices.ContainsFunc(p.parts, func(part *part) bool { return part.runner.Remote() })
 }
 
 // Close frees the parts, after a picture being made is done; so it must not be
@@ -140,6 +155,12 @@ func (p *Pipeline) Close() error {
 		all = append(all, part.runner.Close())
 	}
 	p.parts = nil
+	for _, room := range []*exec.Room{p.room, p.modulationsRoom} {
+		if room != nil {
+			room.Close()
+		}
+	}
+	p.modulations = nil
 	all = append(all, partition.CloseBackends(p.backends))
 	p.backends = nil
 	return errors.Join(all...)
@@ -221,7 +242,7 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 	if err := w.modulate(ctx); err != nil {
 		return nil, err
 	}
-	x := make([]float32, w.geometry.grid.tokens()*w.geometry.grid.tokenChannels())
+	x := w.parts[2].input("latent") // every step reads it there
 	Noise(x, w.Seed)
 	if err := w.sample(ctx, x, text); err != nil {
 		return nil, err
@@ -238,27 +259,45 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 // loop. They depend on nothing else, so the next picture of the same schedule
 // finds them here.
 func (w *work) modulate(ctx context.Context) error {
-	known := w.modulations
-	w.modulations = make(map[float32][]float32, len(w.sigmas))
+	times := w.sigmas[:len(w.sigmas)-1]
+	if len(w.modulations) == len(times) && !slices.ContainsFunc(times, func(t float32) bool { return w.modulations[t] == nil }) {
+		return nil
+	}
+	known, before := w.modulations, w.modulationsRoom
+	w.modulations, w.modulationsRoom = make(map[float32][]float32, len(times)), exec.NewRoom(w.remote())
+	if before != nil {
+		defer before.Close()
+	}
+	part := w.parts[1]
+	own := part.output[0].Data
+	defer func() { part.output[0].Data = own }()
+	sizes := slices.Repeat([]int{len(own)}, len(times))
 	pooled := make([]float32, w.geometry.pooled) // FLUX without a pooled text encoder: zeros
-	for i, t := range w.sigmas[:len(w.sigmas)-1] {
-		if w.modulations[t] != nil {
+	for i, row := range w.modulationsRoom.Split(sizes...) {
+		t := times[i]
+		switch {
+		case w.modulations[t] != nil:
+			continue
+		case known[t] != nil:
+			copy(graph.View[float32](row), known[t])
+			w.modulations[t] = graph.View[float32](row)
 			continue
 		}
-		if known[t] != nil {
-			w.modulations[t] = known[t]
-			continue
-		}
-		w.report(PartModulation, i, len(w.sigmas)-1)
+		w.report(PartModulation, i, len(times))
 		inputs := map[string][]float32{"time_projection": flux.TimeProjection(t), "pooled": pooled}
 		if w.geometry.guidance > 0 {
 			inputs["guidance_projection"] = flux.TimeProjection(w.settings.guidance)
 		}
-		rows, err := w.parts[1].run(ctx, inputs)
+		part.output[0].Data = row // the denoiser reads it there
+		values, err := part.run(ctx, inputs)
 		if err != nil {
 			return err
 		}
-		w.modulations[t] = slices.Clone(rows)
+		memory := graph.View[float32](row)
+		if &memory[0] != &values[0] { // a backend made memory of its own
+			copy(memory, values)
+		}
+		w.modulations[t] = memory
 	}
 	return nil
 }
@@ -292,7 +331,7 @@ func (w *work) sample(ctx context.Context, x, text []float32) error {
 
 // decode turns a latent [tokens, channels] into a picture.
 func (w *work) decode(ctx context.Context, x []float32) (*image.NRGBA, error) {
-	latent := make([]float32, len(x))
+	latent := w.parts[3].input("latent")
 	w.geometry.grid.unpack(latent, x)
 	w.stats.apply(latent)
 	values, err := w.parts[3].run(ctx, map[string][]float32{"latent": latent})

@@ -42,8 +42,9 @@ const maxElements = 1 << 28
 // Arrays makes one array an input. A spec is SOURCE or NAME=SOURCE; NAME is an
 // input's name or its index, and a spec without one is for every input that no
 // other spec names. SOURCE is "zeros", "seed:N" or a path to a .npy file. An
-// input without a spec takes "seed:0".
-func Arrays(inputs []Input, specs []string) ([]graph.Array, error) {
+// input without a spec takes "seed:0". The arrays lie in memory that is asked for,
+// which must be zero and aligned; nil takes any.
+func Arrays(inputs []Input, specs []string, memory func(n int) []byte) ([]graph.Array, error) {
 	sources := make([]string, len(inputs))
 	rest := ""
 	for _, spec := range specs {
@@ -72,7 +73,7 @@ func Arrays(inputs []Input, specs []string) ([]graph.Array, error) {
 		if source == "" {
 			source = rest
 		}
-		a, err := array(input.Tensor, source, uint64(i))
+		a, err := array(input.Tensor, source, uint64(i), memory)
 		if err != nil {
 			return nil, fmt.Errorf("input %s: %w", input.Names[0], err)
 		}
@@ -106,16 +107,16 @@ func find(inputs []Input, spec string) (index int, source string, err error) {
 	return 0, "", fmt.Errorf("%w %s: the model has no input %q; it has %s", ErrSpec, spec, name, strings.Join(names, ", "))
 }
 
-func array(t *graph.Tensor, source string, index uint64) (graph.Array, error) {
+func array(t *graph.Tensor, source string, index uint64, memory func(n int) []byte) (graph.Array, error) {
 	if source == "zeros" {
-		return blank(t)
+		return blank(t, memory)
 	}
 	if text, ok := strings.CutPrefix(source, "seed:"); ok {
 		seed, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
 			return graph.Array{}, fmt.Errorf("%w %s: %q is no seed; takes a number from 0", ErrSpec, source, text)
 		}
-		a, err := blank(t)
+		a, err := blank(t, memory)
 		if err == nil {
 			fill(a, rand.New(rand.NewPCG(seed, index)))
 		}
@@ -138,6 +139,9 @@ func array(t *graph.Tensor, source string, index uint64) (graph.Array, error) {
 	if !Fits(t, a.Shape) {
 		return graph.Array{}, fmt.Errorf("%s: %w: it has shape %v, the model takes %s", source, ErrFile, a.Shape, ShapeText(t))
 	}
+	if memory != nil {
+		a.Data = append(memory(len(a.Data))[:0], a.Data...)
+	}
 	return a, nil
 }
 
@@ -154,7 +158,7 @@ func readFile(path string) ([]byte, error) {
 }
 
 // blank is zeros of the size that the model was written with.
-func blank(t *graph.Tensor) (graph.Array, error) {
+func blank(t *graph.Tensor, memory func(n int) []byte) (graph.Array, error) {
 	if graph.ElementBits(t.Type) == 0 {
 		return graph.Array{}, fmt.Errorf("%w: %v", ErrType, t.Type)
 	}
@@ -165,7 +169,14 @@ func blank(t *graph.Tensor) (graph.Array, error) {
 	if n > maxElements {
 		return graph.Array{}, fmt.Errorf("shape %v is too large to make up; give a .npy file", t.Shape)
 	}
-	return graph.NewArray(t.Type, t.Shape...), nil
+	if memory == nil {
+		return graph.NewArray(t.Type, t.Shape...), nil
+	}
+	size, err := graph.ByteSize(t.Type, t.Shape)
+	if err != nil {
+		return graph.Array{}, err
+	}
+	return graph.Array{Type: t.Type, Shape: slices.Clone(t.Shape), Data: memory(size)}, nil
 }
 
 // fill draws values: floats uniform in [−1, 1), 8- and 16-bit integers over

@@ -48,7 +48,7 @@ func TestInputsAreFoundByNameAndIndex(t *testing.T) {
 		"zeros for all":         {[]string{"zeros"}, "1 3", 0, true},
 		"one named, rest alike": {[]string{"x=y=seed:3", "zeros"}, "1 3", 0, false},
 	} {
-		got, err := Arrays(twoInputs(), c.specs)
+		got, err := Arrays(twoInputs(), c.specs, nil)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -89,17 +89,17 @@ func TestBadInputsAreRefused(t *testing.T) {
 		"a wrong size":           {[]string{"a=" + wrongShape}, "has shape [1 4], the model takes [? 3]", false},
 		"a wrong rank":           {[]string{"a=" + wrongRank}, "has shape [3], the model takes [? 3]", false},
 	} {
-		_, err := Arrays(twoInputs(), c.specs)
+		_, err := Arrays(twoInputs(), c.specs, nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) || errors.Is(err, ErrSpec) != c.spec || errors.Is(err, ErrFile) != strings.Contains(c.want, "the model takes") {
 			t.Errorf("%s: error %v, want one with %q", name, err, c.want)
 		}
 	}
 	huge := []Input{{[]string{"a"}, &graph.Tensor{Type: graph.Float32, Shape: []int{1 << 20, 1 << 20}}}}
-	if _, err := Arrays(huge, []string{"zeros"}); err == nil || !strings.Contains(err.Error(), "too large") {
+	if _, err := Arrays(huge, []string{"zeros"}, nil); err == nil || !strings.Contains(err.Error(), "too large") {
 		t.Errorf("a huge input: error %v", err)
 	}
 	text := []Input{{[]string{"a"}, &graph.Tensor{Type: graph.String, Shape: []int{1}}}}
-	if _, err := Arrays(text, nil); err == nil || !strings.Contains(err.Error(), "STRING") {
+	if _, err := Arrays(text, nil, nil); err == nil || !strings.Contains(err.Error(), "STRING") {
 		t.Errorf("a string input: error %v", err)
 	}
 }
@@ -111,7 +111,7 @@ func TestSeededValuesRepeatAndFillEveryType(t *testing.T) {
 	} {
 		inputs := []Input{{[]string{"a"}, &graph.Tensor{Type: kind, Shape: []int{100}}}}
 		make := func(spec string) []byte {
-			a, err := Arrays(inputs, []string{spec})
+			a, err := Arrays(inputs, []string{spec}, nil)
 			if err != nil {
 				t.Fatalf("%v: %v", kind, err)
 			}
@@ -133,6 +133,31 @@ func TestSeededValuesRepeatAndFillEveryType(t *testing.T) {
 		}
 		if kind == graph.Bool && bytes.ContainsFunc(one, func(r rune) bool { return r > 1 }) {
 			t.Errorf("bools %v", one)
+		}
+	}
+}
+
+func TestValuesLieInTheMemoryThatIsGiven(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.npy")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs := twoInputs()[:1]
+	given := graph.NewArray(inputs[0].Tensor.Type, inputs[0].Tensor.Shape...)
+	given.Data[0] = 7
+	if err := errors.Join(npy.Encode(f, given), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range []string{"zeros", "seed:3", path} {
+		want, err := Arrays(inputs, []string{spec}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var made []byte
+		got, err := Arrays(inputs, []string{spec}, func(n int) []byte { made = graph.AlignedBytes(n); return made })
+		if err != nil || &got[0].Data[0] != &made[0] || !bytes.Equal(got[0].Data, want[0].Data) {
+			t.Errorf("%s: %v", spec, err)
 		}
 	}
 }

@@ -58,8 +58,20 @@ type Result struct {
 	Reference string       `json:"reference,omitempty"`
 	Compared  []Comparison `json:"compared,omitempty"`
 
-	// Values are the outputs themselves.
+	// Values are the outputs themselves, until Close.
 	Values []graph.Array `json:"-"`
+
+	room *exec.Room
+}
+
+// Close frees the outputs.
+func (r *Result) Close() { r.room.Close() }
+
+// remote says whether a backend of the profile runs in another process.
+func remote(r Request) bool {
+	return !r.Isolation.None && slices.ContainsFunc(r.Profile.Backends, func(b profiles.Backend) bool {
+		return delegate.IsVendor(b.Kind) && !b.Trusted
+	})
 }
 
 // Comparison is how far one output is from the reference's.
@@ -97,10 +109,24 @@ func Inputs(m *graph.Model) []feed.Input {
 }
 
 // Run runs the model once. With a Reference the error wraps ErrDiffer when the
-// outputs are not the same; the result is then complete all the same.
+// outputs are not the same; the result is then complete all the same. A result
+// must be closed.
 func Run(ctx context.Context, r Request) (*Result, error) {
+	room := exec.NewRoom(remote(r))
+	result, err := run(ctx, r, room)
+	if result == nil {
+		room.Close()
+	}
+	return result, err
+}
+
+func run(ctx context.Context, r Request, room *exec.Room) (*Result, error) {
 	m := r.Model
-	inputs, err := feed.Arrays(Inputs(m), r.Inputs)
+	memory := room.Bytes
+	if !remote(r) {
+		memory = nil
+	}
+	inputs, err := feed.Arrays(Inputs(m), r.Inputs, memory)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
 	}
@@ -120,7 +146,10 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	}
 	defer runner.Close()
 	g := &m.Subgraphs[0]
-	result := &Result{Model: m.Name, Profile: r.Profile.Name, Prepare: time.Since(start), Warnings: plan.Warnings, Values: make([]graph.Array, len(g.Outputs))}
+	result := &Result{Model: m.Name, Profile: r.Profile.Name, Prepare: time.Since(start), Warnings: plan.Warnings, Values: make([]graph.Array, len(g.Outputs)), room: room}
+	if _, outputs, err := runner.Arguments(room); remote(r) && err == nil { // else each backend makes its own
+		result.Values = outputs
+	}
 	start = time.Now()
 	if err := runner.Run(ctx, inputs, result.Values); err != nil {
 		return nil, fmt.Errorf("run %s: %w", m.Name, err)
