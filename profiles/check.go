@@ -1,6 +1,10 @@
 package profiles
 
-import "slices"
+import (
+	"slices"
+
+	"nanoflux/profiles/nearest"
+)
 
 // BackendCheck says what is wrong with a backend's kind and options; nothing if
 // they are right. Parse calls it for each backend whose kind it could read, with
@@ -74,8 +78,17 @@ func (p *Profile) CheckBackends(check BackendCheck) error {
 func (r *reader) check(b Backend, check BackendCheck) {
 	for _, f := range check(b) {
 		r.failAt(b.position(f), "%s", f.text())
+		if f.Option == "" && f.Word == b.Name && f.Word == b.Kind {
+			// The kind is its name too, and neither will stay.
+			meant, _ := nearest.Word(f.Word, f.Valid)
+			r.misnamed = append(r.misnamed, misnamed{b.Name, meant})
+		}
 	}
 }
+
+// misnamed is a backend called by a kind that there is not, and the kind that
+// was probably meant.
+type misnamed struct{ name, meant string }
 
 // result is the mistakes so far as Errors, sorted, or nil if there are none.
 func (r *reader) result() error {

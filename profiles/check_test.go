@@ -66,6 +66,15 @@ func TestFindingsOfChecksHaveTheirPlaceAndTheNearestWord(t *testing.T) {
 			`7:21: kind "gu" is not known; did you mean "go"?`,
 			`9:9: operator type "ADDD" is not known; did you mean "ADD"?`,
 		}},
+		{"a kind that there is not is no name to suggest, and the one that is meant is", []string{
+			"backends:", "  - kind: npo", "  - kind: gpgpu4", "rules:", "  - {op: ADD, backend: npi}", "  - {op: MUL, backend: npu}", "  - {op: SUB, backend: gpgpu5}", "  - {op: NEG, backend: npo}",
+		}, []string{
+			`4:11: kind "npo" is not known; did you mean "npu"?`,
+			`5:11: kind "gpgpu4" is not known; there are go, npu`,
+			`7:24: backend "npi" is not known; did you mean "npu"?`,
+			`9:24: backend "gpgpu5" is not known; there are npu`,
+			`10:24: backend "npo" is not known; did you mean "npu"?`,
+		}},
 		{"what could not be read is not checked", []string{"backends:", "  - {name: a, kind: [npo]}", "  - {name: b, kind: npu, options: {threads: [9]}}", "  - {name: c, kind: n p o}"},
 			[]string{
 				`4:21: a backend's kind must be text, not a list`,

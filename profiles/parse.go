@@ -299,6 +299,13 @@ func (r *reader) backendNames(n *yaml.Node, p *Profile) (names []string) {
 	for i, b := range p.Backends {
 		valid[i] = b.Name
 	}
+	for _, m := range r.misnamed {
+		i := slices.Index(valid, m.name)
+		valid = slices.Delete(valid, i, i+1)
+		if m.meant != "" {
+			valid = append(valid, m.meant)
+		}
+	}
 	r.oneOrMore(n, "a list of backends", func(item *yaml.Node) {
 		s, ok := r.choice(item, "backend", valid)
 		if !ok {

@@ -31,6 +31,8 @@ type reader struct {
 	checks []BackendCheck
 	nodes  int
 	errs   Errors
+	// misnamed are backends whose names are not to be suggested.
+	misnamed []misnamed
 	// full is set when it makes no sense to go on.
 	full bool
 }

@@ -24,7 +24,7 @@ import (
 // gets the advice below.
 var openings = []string{
 	"add", "build", "change", "check", "choose", "convert", "copy", "correct", "did you mean", "fetch", "free", "give",
-	"it has", "make", "place", "please report", "put", "see", "store", "takes", "there are", "there is", "try", "write",
+	"it has", "make", "place", "please report", "put", "raise", "see", "store", "takes", "there are", "there is", "try", "write",
 }
 
 // advice is the clause of an error's line that says what to do, empty if it has
@@ -52,6 +52,7 @@ var remedies = []struct {
 	is error
 	do string
 }{
+	{syscall.EMFILE, "raise the limit of open files (ulimit -n)"},
 	{feed.ErrSpec, "see nanoflux run --help"},
 	{feed.ErrFile, "change its shape with NumPy, or see nanoflux inspect for what the model takes"},
 	{feed.ErrType, "choose a model whose inputs are numbers"},

@@ -27,8 +27,10 @@ func generateCommand() *cli.Command {
 		Aliases:   []string{"g"},
 		Usage:     "make a picture from a prompt",
 		ArgsUsage: `"PROMPT"`,
-		Description: `The same prompt, seed, steps, bundle and profile give the same file on every run. The file
-holds the prompt and all settings, where programs for Stable Diffusion keep them.
+		Description: `The same prompt, seed, steps, bundle and profile give the same file on every run of the same
+version on the same kind of processor, as long as every operator runs where it ran before;
+elsewhere pictures are nearly the same. The file holds the prompt and all settings, where
+programs for Stable Diffusion keep them, and a hash of what ran where.
 
 Examples:
   nanoflux generate "a red apple, 3d" -o apple.png

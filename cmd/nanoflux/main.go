@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -15,6 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	_ "nanoflux/delegate/all"
+	"nanoflux/fallback"
 )
 
 func main() {
@@ -29,6 +31,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	out := &checkedWriter{to: stdout}
 	app := newApp(out, stderr)
 	args, err := arrange(app, args)
+	if problem := fallback.CheckEnvironment(); problem != nil && err == nil && !isWorker(args) {
+		fmt.Fprintf(stderr, "nanoflux: warning: %s\n", oneLine(problem.Error()))
+	}
 	if err == nil {
 		err = app.RunContext(ctx, args)
 	}
@@ -37,6 +42,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	return report(stderr, err)
 }
+
+// isWorker says whether this process is a worker: what it prints belongs to the
+// error when it is lost, and its parent has warned.
+func isWorker(args []string) bool { return len(args) > 1 && args[1] == "worker" }
 
 func newApp(stdout, stderr io.Writer) *cli.App {
 	app := &cli.App{

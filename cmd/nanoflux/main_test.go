@@ -380,3 +380,17 @@ func TestAFullDiskIsReported(t *testing.T) {
 		}
 	}
 }
+
+func TestALevelOfCPUFeaturesThatThereIsNotIsAWarning(t *testing.T) {
+	t.Setenv("NANOFLUX_SIMD", "foo")
+	for _, args := range [][]string{{"version"}, {"doctor"}, {"profile", "list"}} {
+		code, _, stderr := call(t, args...)
+		if code != 0 || strings.Count(stderr, "NANOFLUX_SIMD=foo") != 1 || !strings.Contains(stderr, "there are generic") {
+			t.Errorf("%v: code %d, %s", args, code, stderr)
+		}
+	}
+	// A worker's words belong to the error when it is lost.
+	if _, _, stderr := call(t, "worker"); strings.Contains(stderr, "NANOFLUX_SIMD") {
+		t.Errorf("worker: %s", stderr)
+	}
+}

@@ -146,7 +146,7 @@ func checkProfile(c *cli.Context) error {
 		for _, m := range mistakes {
 			fmt.Fprintln(c.App.Writer, oneLine(m.Error()))
 		}
-		return badInput(fmt.Errorf("%s: %d mistakes; correct them", mistakes[0].File, len(mistakes)))
+		return badInput(fmt.Errorf("%s: %s; correct what is wrong", mistakes[0].File, facts.Count(len(mistakes), "mistake")))
 	}
 	if err != nil {
 		return badInput(err)
@@ -185,5 +185,5 @@ func checkedAsJSON(c *cli.Context, p *profiles.Profile, mistakes profiles.Errors
 	if err := printJSON(c, found); err != nil || found.Valid {
 		return err
 	}
-	return badInput(fmt.Errorf("%s: %d mistakes; correct them", mistakes[0].File, len(mistakes)))
+	return badInput(fmt.Errorf("%s: %s; correct what is wrong", mistakes[0].File, facts.Count(len(mistakes), "mistake")))
 }

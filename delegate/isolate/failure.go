@@ -8,15 +8,19 @@ import (
 )
 
 // sentinels are the errors that callers test for, by the name under which they
-// cross the socket.
-var sentinels = map[string]error{
-	"unavailable": delegate.ErrUnavailable,
-	"unsupported": delegate.ErrUnsupported,
-	"input":       delegate.ErrInput,
-	"closed":      delegate.ErrClosed,
-	"lost":        delegate.ErrLost,
-	"cancelled":   context.Canceled,
-	"deadline":    context.DeadlineExceeded,
+// cross the socket. An error that wraps several crosses as the first of them: why
+// a call ended comes before what it then found.
+var sentinels = []struct {
+	name string
+	err  error
+}{
+	{"cancelled", context.Canceled},
+	{"deadline", context.DeadlineExceeded},
+	{"lost", delegate.ErrLost},
+	{"closed", delegate.ErrClosed},
+	{"input", delegate.ErrInput},
+	{"unsupported", delegate.ErrUnsupported},
+	{"unavailable", delegate.ErrUnavailable},
 }
 
 // toFailure is nil for nil.
@@ -25,9 +29,10 @@ func toFailure(err error) *failure {
 		return nil
 	}
 	f := &failure{Text: err.Error()}
-	for name, sentinel := range sentinels {
-		if errors.Is(err, sentinel) {
-			f.Sentinel = name
+	for _, s := range sentinels {
+		if errors.Is(err, s.err) {
+			f.Sentinel = s.name
+			break
 		}
 	}
 	var refusal *delegate.Refusal
@@ -52,8 +57,10 @@ func (e *remoteError) Error() string { return e.failure.Text }
 
 func (e *remoteError) Unwrap() []error {
 	var list []error
-	if s, known := sentinels[e.failure.Sentinel]; known {
-		list = append(list, s)
+	for _, s := range sentinels {
+		if s.name == e.failure.Sentinel {
+			list = append(list, s.err)
+		}
 	}
 	if e.failure.Refusal != nil {
 		list = append(list, e.failure.Refusal)

@@ -41,7 +41,7 @@ type process struct {
 func start(kind string, o Options) (*process, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
-		return nil, fmt.Errorf("%s: starting a worker: %w", kind, err)
+		return nil, fmt.Errorf("%s: starting a worker: %w", kind, shared.Limited(err))
 	}
 	defer theirs.Close()
 	p := &process{kind: kind, said: &lastWords{}, waiting: map[uint64]chan *reply{}, given: map[uint64]bool{}, ended: make(chan struct{})}
@@ -57,10 +57,10 @@ func start(kind string, o Options) (*process, error) {
 	// that is gone.
 	p.command.WaitDelay = time.Second
 	if p.socket, err = newSocket(ours); err != nil {
-		return nil, fmt.Errorf("%s: starting a worker: %w", kind, err)
+		return nil, fmt.Errorf("%s: starting a worker: %w", kind, shared.Limited(err))
 	}
 	if err := p.command.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: starting a worker: %w", kind, err), p.socket.close())
+		return nil, errors.Join(fmt.Errorf("%s: starting a worker: %w", kind, shared.Limited(err)), p.socket.close())
 	}
 	go p.listen()
 	return p, nil

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"unsafe"
 )
 
@@ -39,7 +40,7 @@ func New(size int) (*Region, error) {
 	}
 	f, err := anonymousFile(size)
 	if err != nil {
-		return nil, fmt.Errorf("shared memory of %d bytes: %w", size, err)
+		return nil, fmt.Errorf("shared memory of %d bytes: %w", size, Limited(err))
 	}
 	data, err := mapFile(f, size)
 	if err != nil {
@@ -53,6 +54,14 @@ func New(size int) (*Region, error) {
 	at, _ := slices.BinarySearchFunc(regions, r.start(), func(r *Region, at uintptr) int { return cmp.Compare(r.start(), at) })
 	regions = slices.Insert(regions, at, r)
 	return r, nil
+}
+
+// Limited adds to an error of too many open files what to do about it.
+func Limited(err error) error {
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		return fmt.Errorf("%w (raise the limit, ulimit -n)", err)
+	}
+	return err
 }
 
 // Map is the region that another process made, from the file it handed over; it

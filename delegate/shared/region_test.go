@@ -3,7 +3,9 @@
 package shared
 
 import (
+	"errors"
 	"os"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -81,5 +83,24 @@ func TestMapRefusesASmallerFile(t *testing.T) {
 	}
 	if _, err := Map(f, 4097); err == nil {
 		t.Error("mapped beyond the end of the file")
+	}
+}
+
+func TestTooManyOpenFilesAreTheError(t *testing.T) {
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	few := before
+	few.Cur = 3 // standard input, output and error
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &few); err != nil {
+		t.Skip(err)
+	}
+	_, err := New(4096)
+	if restore := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); restore != nil {
+		t.Fatal(restore)
+	}
+	if !errors.Is(err, unix.EMFILE) || !strings.Contains(err.Error(), "ulimit -n") {
+		t.Errorf("got %v", err)
 	}
 }

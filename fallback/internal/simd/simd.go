@@ -3,15 +3,20 @@
 // what the generic one computes, up to the rounding of sums.
 //
 // NANOFLUX_SIMD (generic, avx2, avx512, neon) overrides the choice, for tests
-// and bug reports; a level that this CPU or build lacks is ignored.
+// and bug reports; a level that this CPU or build lacks is not used, see Problem.
 package simd
 
 //go:generate go run ./genasm
 
 import (
+	"fmt"
 	"os"
+	"strings"
 	"sync"
 )
+
+// variable is the environment's word on the level.
+const variable = "NANOFLUX_SIMD"
 
 // Table is the set of inner loops for one level of CPU features.
 type Table struct {
@@ -32,7 +37,7 @@ type Table struct {
 var active = sync.OnceValue(func() *Table {
 	tables := Available()
 	for _, t := range tables {
-		if t.Name == os.Getenv("NANOFLUX_SIMD") {
+		if t.Name == os.Getenv(variable) {
 			return t
 		}
 	}
@@ -43,6 +48,19 @@ var active = sync.OnceValue(func() *Table {
 func Active() *Table { return active() }
 
 var available = sync.OnceValue(func() []*Table { return append([]*Table{&generic}, native()...) })
+
+// Problem is an error when the environment names a level that cannot be used.
+func Problem() error {
+	want := os.Getenv(variable)
+	var names []string
+	for _, t := range Available() {
+		names = append(names, t.Name)
+	}
+	if want == "" || Active().Name == want {
+		return nil
+	}
+	return fmt.Errorf("%s=%s is no level of this processor and build, %s is used; there are %s", variable, want, Active().Name, strings.Join(names, ", "))
+}
 
 // Available lists the tables that this CPU can run, generic first, fastest last.
 func Available() []*Table { return available() }
