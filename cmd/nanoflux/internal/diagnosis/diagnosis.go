@@ -5,6 +5,7 @@ package diagnosis
 import (
 	"context"
 	"slices"
+	"time"
 
 	"nanoflux/delegate"
 	"nanoflux/delegate/selftest"
@@ -84,6 +85,10 @@ func Examine(ctx context.Context, p *profiles.Profile, plugins []profiles.Backen
 	return d, d.examineProfiles()
 }
 
+// patience is how long one of the small models may take to be made ready; a
+// vendor's compiler that needs longer for these is hung.
+const patience = time.Minute
+
 // examine tests every backend of a profile.
 func (d *Diagnosis) examine(ctx context.Context, p *profiles.Profile, isolation partition.Isolation) error {
 	// Also what the profile trusts: a diagnosis must survive what it finds.
@@ -92,6 +97,7 @@ func (d *Diagnosis) examine(ctx context.Context, p *profiles.Profile, isolation 
 	for i := range apart.Backends {
 		apart.Backends[i].Trusted = false
 	}
+	isolation.CompileDeadline = patience
 	backends, err := partition.OpenBackends(&apart, isolation)
 	if err != nil {
 		return err
