@@ -90,6 +90,9 @@ type SegmentReport struct {
 	Kind string `json:"kind"`
 	// Ops are the operators' indices in the source subgraph.
 	Ops []int `json:"ops"`
+	// Constant of them have only constant inputs: they are computed once, when the
+	// segment is made ready, and may be in several segments.
+	Constant int `json:"constant,omitempty"`
 	// MACs are multiply-accumulate operations of one run, see partition.MACs.
 	MACs int64 `json:"macs"`
 	// Taken is what the backend's delegate took; nil for a backend without one.
@@ -159,7 +162,7 @@ func newRunner(ctx context.Context, m *graph.Model, plan *partition.Plan, backen
 	for s := range plan.Segments {
 		seg := &segment{Segment: &plan.Segments[s], turn: make(chan struct{}, 1)}
 		r.segments = append(r.segments, seg)
-		r.stats = append(r.stats, SegmentReport{Segment: s, Backend: seg.Backend, Ops: slices.Clone([]int(seg.Ops)), MACs: seg.MACs})
+		r.stats = append(r.stats, SegmentReport{Segment: s, Backend: seg.Backend, Ops: slices.Clone([]int(seg.Ops)), Constant: count(r.constants(seg.Ops)), MACs: seg.MACs})
 	}
 	if err := r.start(ctx, spare); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", m.Name, err), r.Close())

@@ -12,15 +12,14 @@ import (
 
 // Taken is what a delegate made of a segment when it was asked.
 type Taken struct {
-	// Operators and MACs are what the device runs; repeated operators count in
-	// each segment, as in the plan.
+	// Operators and MACs are what the device runs. Operators with only constant
+	// inputs count neither here nor in Left: they are computed once, when the
+	// segment is made ready.
 	Operators int   `json:"operators"`
 	MACs      int64 `json:"macs"`
 	// Partitions is in how many pieces.
 	Partitions int `json:"partitions"`
 	// Left are the operators that run on the CPU beside it, and LeftMACs theirs.
-	// Operators with only constant inputs are not among them: they are computed
-	// once, when the segment is made ready.
 	Left     []Left `json:"left"`
 	LeftMACs int64  `json:"left_macs"`
 }
@@ -39,8 +38,8 @@ const leftByDevice = "the delegate left it when it was asked"
 
 // takenOf puts what a delegate answered in terms of the source subgraph.
 func (r *Runner) takenOf(seg *segment, t delegate.Taken) *Taken {
-	x := &Taken{Operators: len(seg.Ops), MACs: seg.MACs, Partitions: t.Partitions, Left: []Left{}}
 	constant := r.constants(seg.Ops)
+	x := &Taken{Operators: len(seg.Ops) - count(constant), MACs: seg.MACs, Partitions: t.Partitions, Left: []Left{}}
 	for _, i := range t.Left {
 		if i < 0 || i >= len(seg.Ops) || constant[seg.Ops[i]] {
 			continue
@@ -58,6 +57,16 @@ func (r *Runner) takenOf(seg *segment, t delegate.Taken) *Taken {
 	return x
 }
 
+// count is how many operators are in a set.
+func count(set map[int]bool) (n int) {
+	for _, in := range set {
+		if in {
+			n++
+		}
+	}
+	return n
+}
+
 // added is a sum that stops at the largest number.
 func added(a, b int64) int64 {
 	if a > math.MaxInt64-b {
@@ -71,8 +80,9 @@ type Share struct {
 	Backend  string `json:"backend"`
 	Kind     string `json:"kind"`
 	Segments int    `json:"segments"`
-	// Operators and MACs are what runs there. What its delegate left to the CPU
-	// is not in them, but in Left and LeftMACs.
+	// Operators and MACs are what runs there in each run. What its delegate left
+	// to the CPU is not in them, but in Left and LeftMACs. Operators with only
+	// constant inputs count nowhere, so that no operator counts twice.
 	Operators int    `json:"operators"`
 	MACs      int64  `json:"macs"`
 	Left      []Left `json:"left,omitempty"`
@@ -93,7 +103,7 @@ func Shares(segments []SegmentReport) []Share {
 		share := &list[i]
 		share.Segments++
 		if s.Taken == nil {
-			share.Operators += len(s.Ops)
+			share.Operators += len(s.Ops) - s.Constant
 			share.MACs = added(share.MACs, s.MACs)
 			continue
 		}

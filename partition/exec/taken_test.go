@@ -42,6 +42,29 @@ func TestTheReportSaysWhatADelegateTookAndLeft(t *testing.T) {
 	}
 }
 
+func TestOperatorsOfConstantsCountNowhere(t *testing.T) {
+	b := graph.NewBuilder("constant")
+	w := b.Add(b.Const("a", ints(1)), b.Const("b", ints(2)))
+	b.Output("y", b.Add(b.Input("x", graph.Int32, 4), w))
+	m := built(t, b)
+	for name, left := range map[string]func(*graph.Model) []int{
+		"a delegate that takes the constant": func(*graph.Model) []int { return nil },
+		"a delegate that leaves it":          func(*graph.Model) []int { return []int{0} },
+	} {
+		r, err := over(t, m, "", Options{}, &modest{toy: toy{name: "npu"}, left: left}, &toy{name: "go"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := r.Report()[0]
+		if len(s.Ops) != 2 || s.Constant != 1 || s.Taken == nil || s.Taken.Operators != 1 || len(s.Taken.Left) != 0 {
+			t.Errorf("%s: %+v, taken %+v", name, s, s.Taken)
+		}
+		if got := Shares(r.Report())[0].String(); got != "npu: 1 operator in 1 segment" {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 func TestTheReportOfABackendWithoutADelegateSaysNothingOfTaking(t *testing.T) {
 	r := runner(t, chain(t, 3, 4), "", &toy{name: "a"})
 	if taken := r.Report()[0].Taken; taken != nil {
@@ -72,7 +95,7 @@ func TestSharesCountWhatIsLeftToTheCPUApart(t *testing.T) {
 		{Backend: "npu", Kind: "external", Ops: []int{0, 1, 2, 3}, MACs: 100, Taken: &Taken{Operators: 2, MACs: 75, Left: []Left{add, softmax}, LeftMACs: 25}},
 		{Backend: "go", Kind: "fallback", Ops: []int{4}, MACs: 7},
 		{Backend: "npu", Kind: "external", Ops: []int{5, 6}, MACs: 100, Taken: &Taken{Operators: 1, MACs: 100, Left: []Left{{Op: 6, Name: "ADD"}}}},
-		{Backend: "go", Kind: "fallback", Ops: []int{7, 8}},
+		{Backend: "go", Kind: "fallback", Ops: []int{7, 8, 9}, Constant: 1},
 	})
 	var lines []string
 	for _, s := range shares {
