@@ -1,0 +1,7 @@
+//go:build !tflite
+
+package litert
+
+import "nanoflux/delegate"
+
+func init() { delegate.Register(kind()) }
