@@ -191,15 +191,25 @@ func (d *draft) add(base int, hint string, x graph.Tensor) int {
 // like adds a tensor of the type and shape of t, which an operator will make.
 func (d *draft) like(t int, hint string) int {
 	x := *d.tensor(t)
-	x.Buffer, x.IsVariable, x.Sparsity = 0, false, nil
+	x.Buffer, x.IsVariable, x.Sparsity, x.Quantization = 0, false, nil, scales(x.Quantization)
 	return d.add(t, hint, x)
+}
+
+// scales is a quantization without the ranges of other values.
+func scales(q *graph.Quantization) *graph.Quantization {
+	if q == nil || len(q.Scale) == 0 && q.Details == nil {
+		return nil
+	}
+	bare := *q
+	bare.Min, bare.Max = nil, nil
+	return &bare
 }
 
 // shaped is like with another shape; a quantization by channel must not be
 // asked for.
 func (d *draft) shaped(t int, hint string, shape []int) int {
 	x := *d.tensor(t)
-	x.Buffer, x.IsVariable, x.Sparsity = 0, false, nil
+	x.Buffer, x.IsVariable, x.Sparsity, x.Quantization = 0, false, nil, scales(x.Quantization)
 	x.Shape, x.ShapeSignature, x.HasRank = slices.Clone(shape), nil, len(shape) == 0
 	return d.add(t, hint, x)
 }

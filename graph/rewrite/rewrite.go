@@ -54,6 +54,7 @@ func Passes() []Pass {
 		foldDequantize,
 		dequantizeToHalf,
 		foldConstants,
+		scaleNorms,
 		quantizeBorders,
 		approximateGelu,
 		expandGelu,
