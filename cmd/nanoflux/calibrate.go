@@ -80,8 +80,27 @@ func calibrateBundle(c *cli.Context) error {
 	if err := bundle.WriteFile(output, m, files); err != nil {
 		return notWritten(err)
 	}
+	if err := warnOverflows(c, output); err != nil {
+		return err
+	}
 	if !c.Bool("quiet") {
 		fmt.Fprintf(c.App.Writer, "%s: %s, prompts that gave its ranges: %d\n", output, m.Name, len(prompts))
+	}
+	return nil
+}
+
+// warnOverflows names the operators of a calibrated bundle that float16 does not
+// hold.
+func warnOverflows(c *cli.Context, path string) error {
+	models, closeAll, err := openModels(path)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	for _, m := range models {
+		if list := calibrate.Overflows(m); len(list) > 0 {
+			warn(c, []string{fmt.Sprintf("in float16 %s overflows (%d operators): %v; the rewrite scale-norms helps norms", m.Name, len(list), list[0])})
+		}
 	}
 	return nil
 }
