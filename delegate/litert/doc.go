@@ -21,6 +21,7 @@ func kind() delegate.Kind {
 			{Name: "dispatch", Default: "", Help: "folder with the NPU's dispatch library; empty for the folders next to LiteRT's own"},
 			{Name: "soc_manufacturer", Default: "", Help: "whose NPU it is: Qualcomm, IntelOpenVINO, …; segments are then compiled where they were not before"},
 			{Name: "soc", Default: "", Help: "the chip's model: SM8750, PTL, …"},
+			{Name: "compiler_flags", Default: "", Help: "more flags of LiteRT's compiler, with spaces between"},
 			{Name: "threads", Default: 0, Max: 256, Help: "threads on the CPU; 0 for one a CPU"},
 		},
 		Missing: "this build has no cgo backends; build with -tags tflite (make build-tflite)",

@@ -18,6 +18,7 @@ import (
 	"unsafe"
 
 	"nanoflux/delegate"
+	"nanoflux/delegate/litert/compiler"
 	"nanoflux/graph"
 )
 
@@ -66,8 +67,15 @@ func (e *executable) open(threads int) error {
 	if s := C.nanoflux_litert_model(e.table(), e.environment.handle, data, C.size_t(len(e.file)), &e.model); s != C.LITERT_OK {
 		return fmt.Errorf("reading the model: %w", failure(s, ""))
 	}
-	if s := C.nanoflux_litert_compile(e.table(), e.environment.handle, e.model, e.environment.set, C.int(threads), &e.compiled); s != C.LITERT_OK {
-		return fmt.Errorf("compiling: %w", failure(s, e.said()))
+	compile := func() C.int {
+		return C.nanoflux_litert_compile(e.table(), e.environment.handle, e.model, e.environment.set, C.int(threads), &e.compiled)
+	}
+	if s := compile(); s != C.LITERT_OK {
+		// What went wrong is only printed: once more, to read it.
+		said := printed(func() { s = compile() })
+		if s != C.LITERT_OK {
+			return fmt.Errorf("compiling: %w", failure(s, compiler.Complaints(said)))
+		}
 	}
 	if s := C.nanoflux_litert_cancellable(e.table(), e.compiled, e.flag); s != C.LITERT_OK {
 		return fmt.Errorf("compiling: %w", failure(s, e.said()))

@@ -79,3 +79,18 @@ func DispatchLibraries(folder string) []string {
 	slices.Sort(found)
 	return found
 }
+
+// Version of the package; empty when it does not tell.
+func (p Package) Version() string {
+	const prefix, suffix = "ai_edge_litert-", ".dist-info"
+	entries, err := os.ReadDir(p.Root)
+	if err != nil {
+		return ""
+	}
+	for _, e := range entries {
+		if name := e.Name(); strings.HasPrefix(name, prefix) && strings.HasSuffix(name, suffix) {
+			return strings.TrimSuffix(strings.TrimPrefix(name, prefix), suffix)
+		}
+	}
+	return ""
+}

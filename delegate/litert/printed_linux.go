@@ -1,0 +1,8 @@
+//go:build tflite && linux
+
+package litert
+
+import "golang.org/x/sys/unix"
+
+// redirect makes descriptor to lead where from leads.
+func redirect(from, to int) error { return unix.Dup3(from, to, 0) }
