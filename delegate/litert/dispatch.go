@@ -1,3 +1,5 @@
+//go:build tflite
+
 package litert
 
 import (
