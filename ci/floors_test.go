@@ -47,7 +47,8 @@ var peers = []struct{ from, to string }{
 	{"nanoflux/delegate/", "nanoflux/delegate/shared"},
 	{"nanoflux/delegate/", "nanoflux/delegate/support"},
 	{"nanoflux/delegate/", "nanoflux/delegate/tflite"}, // what every delegate is put into
-	{"nanoflux/delegate/qnn", "nanoflux/delegate/external"},
+	{"nanoflux/delegate/qnntflite", "nanoflux/delegate/external"},
+	{"nanoflux/delegate/qnn", "nanoflux/delegate/qnn/onnx"},
 	{"nanoflux/models/", "nanoflux/models/"},
 	{"nanoflux/cmd/", "nanoflux/cmd/"},
 }

@@ -17,7 +17,7 @@ import (
 )
 
 func TestEveryBuiltinProfileLoads(t *testing.T) {
-	want := []string{"coreml", "cpu-go", "hexagon", "mixed-demo", "mixed-go", "nnapi-29", "nnapi-fl6", "qnn", "tflite-cpu", "xnnpack-cpu"}
+	want := []string{"coreml", "cpu-go", "hexagon", "mixed-demo", "mixed-go", "nnapi-29", "nnapi-fl6", "qnn-tflite", "qnn", "tflite-cpu", "xnnpack-cpu"}
 	if got := Builtin(); !reflect.DeepEqual(got, want) {
 		t.Fatalf("profiles %v, want %v", got, want)
 	}

@@ -35,11 +35,11 @@ var bars = map[string]struct {
 	all, outside float64
 	segments     int
 }{
-	"coreml":    {outside: 0.95},
-	"hexagon":   {outside: 0.95},
-	"nnapi-29":  {outside: 0.95},
-	"nnapi-fl6": {all: 0.95, outside: 0.95},
-	"qnn":       {all: 0.95, outside: 0.95, segments: 1},
+	"coreml":     {outside: 0.95},
+	"hexagon":    {outside: 0.95},
+	"nnapi-29":   {outside: 0.95},
+	"nnapi-fl6":  {all: 0.95, outside: 0.95},
+	"qnn-tflite": {all: 0.95, outside: 0.95, segments: 1},
 }
 
 func TestEveryDelegateTakesItsShareOfTheDenoiser(t *testing.T) {

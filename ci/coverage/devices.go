@@ -22,7 +22,7 @@ var targets = []target{
 	{profile: "nnapi-fl6", title: "NNAPI feature level 6"},
 	{profile: "coreml", title: "Core ML 3"},
 	{profile: "hexagon", title: "Hexagon, 8-bit model", integer: true},
-	{profile: "qnn", title: "QNN, SM8650"},
+	{profile: "qnn-tflite", title: "QNN, SM8650"},
 	{profile: "xnnpack-cpu", title: "XNNPACK"},
 }
 

@@ -48,7 +48,10 @@ const tolerance = 1e-5
 
 // Differ says how an output differs from what it should be, or "".
 // Integers must be equal, floats within tolerance of the range.
-func Differ(got, want graph.Array) string {
+func Differ(got, want graph.Array) string { return DifferWithin(got, want, tolerance) }
+
+// DifferWithin is Differ with another tolerance of floats.
+func DifferWithin(got, want graph.Array, tolerance float64) string {
 	if got.Type != want.Type || fmt.Sprint(got.Shape) != fmt.Sprint(want.Shape) || len(got.Data) != len(want.Data) {
 		return fmt.Sprintf("%v %v, want %v %v", got.Type, got.Shape, want.Type, want.Shape)
 	}

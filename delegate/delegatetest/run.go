@@ -5,6 +5,7 @@ package delegatetest
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -18,21 +19,25 @@ import (
 // RunAll checks a backend against the contract of package delegate and against
 // the outputs that TensorFlow Lite computed. Operators that the backend refuses
 // are skipped by name; least is how many cases it must take.
-func RunAll(t *testing.T, b delegate.Backend, least int) {
+func RunAll(t *testing.T, b delegate.Backend, least int) { RunWithin(t, b, least, tolerance) }
+
+// RunWithin is RunAll for a backend that computes floats in less than single
+// precision: they may be off by a part of the output's range.
+func RunWithin(t *testing.T, b delegate.Backend, least int, tolerance float64) {
 	t.Run("probe says what is here", func(t *testing.T) {
 		d, err := b.Probe(t.Context())
 		if err != nil || d.Description == "" {
 			t.Fatalf("Probe: %+v, %v", d, err)
 		}
 	})
-	t.Run("outputs are TensorFlow Lite's", func(t *testing.T) { testOutputs(t, b, least) })
-	t.Run("a resizable dimension takes any size", func(t *testing.T) { testResize(t, b) })
+	t.Run("outputs are TensorFlow Lite's", func(t *testing.T) { testOutputs(t, b, least, tolerance) })
+	t.Run("a resizable dimension takes any size", func(t *testing.T) { testResize(t, b, tolerance) })
 	t.Run("wrong inputs are refused", func(t *testing.T) { testWrongInputs(t, b) })
 	t.Run("an unknown operator is refused with a reason", func(t *testing.T) { testRefusal(t, b) })
 	t.Run("memory for outputs is used when it suffices", func(t *testing.T) { testOutputMemory(t, b) })
-	t.Run("an ended context ends a run, and the next one works", func(t *testing.T) { testCancel(t, b) })
+	t.Run("an ended context ends a run, and the next one works", func(t *testing.T) { testCancel(t, b, tolerance) })
 	t.Run("closing", func(t *testing.T) { testClose(t, b) })
-	t.Run("many at once", func(t *testing.T) { testConcurrent(t, b) })
+	t.Run("many at once", func(t *testing.T) { testConcurrent(t, b, tolerance) })
 }
 
 // refusal is the first refusal of a model's operators.
@@ -45,7 +50,7 @@ func refusal(b delegate.Backend, m *graph.Model) *delegate.Refusal {
 	return nil
 }
 
-func testOutputs(t *testing.T, b delegate.Backend, least int) {
+func testOutputs(t *testing.T, b delegate.Backend, least int, tolerance float64) {
 	wanted, err := goldens()
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +68,7 @@ func testOutputs(t *testing.T, b delegate.Backend, least int) {
 			taken++
 			got := run(t, b, c)
 			for i := range want {
-				if d := Differ(got[i], want[i]); d != "" {
+				if d := DifferWithin(got[i], want[i], tolerance); d != "" {
 					t.Errorf("output %d: %s", i, d)
 				}
 			}
@@ -120,6 +125,11 @@ func resizable() *graph.Model {
 	return mustModel(m)
 }
 
+// near says whether v is x, or close to it where the backend's floats are coarse.
+func near(v, x float32, within float64) bool {
+	return v == x || within > tolerance && math.Abs(float64(v-x)) <= within*math.Abs(float64(x))
+}
+
 func mustModel(b *graph.Builder) *graph.Model {
 	m, err := b.Model()
 	if err != nil {
@@ -136,7 +146,7 @@ func rows(n int) graph.Array {
 	return a
 }
 
-func testResize(t *testing.T, b delegate.Backend) {
+func testResize(t *testing.T, b delegate.Backend, tolerance float64) {
 	m := resizable()
 	if r := refusal(b, m); r != nil {
 		t.Skipf("%s refuses: %v", b.Name(), r)
@@ -151,7 +161,7 @@ func testResize(t *testing.T, b delegate.Backend) {
 			t.Fatalf("%d rows give shape %v", n, out[0].Shape)
 		}
 		for i, v := range graph.View[float32](out[0].Data) {
-			if v != 2*(float32(i)-4) {
+			if !near(v, 2*(float32(i)-4), tolerance) {
 				t.Fatalf("%d rows: element %d is %v", n, i, v)
 			}
 		}
@@ -238,14 +248,14 @@ func long() *graph.Model {
 	return mustModel(m)
 }
 
-func testCancel(t *testing.T, b delegate.Backend) {
+func testCancel(t *testing.T, b delegate.Backend, tolerance float64) {
 	e := compile(t, b, long())
 	in := []graph.Array{graph.NewArray(graph.Float32, longSize(), longSize())}
 	graph.View[float32](in[0].Data)[5] = 7
 	whole := func() time.Duration {
 		start := time.Now()
 		out := make([]graph.Array, 1)
-		if err := e.Run(t.Context(), in, out); err != nil || graph.View[float32](out[0].Data)[5] != 7 {
+		if err := e.Run(t.Context(), in, out); err != nil || !near(graph.View[float32](out[0].Data)[5], 7, tolerance) {
 			t.Errorf("a run: %v", err)
 		}
 		return time.Since(start)
@@ -288,7 +298,7 @@ func testClose(t *testing.T, b delegate.Backend) {
 
 // testConcurrent runs one executable from many goroutines, with others coming
 // and going beside it, and closes it while they run.
-func testConcurrent(t *testing.T, b delegate.Backend) {
+func testConcurrent(t *testing.T, b delegate.Backend, tolerance float64) {
 	shared := compile(t, b, resizable())
 	var wg sync.WaitGroup
 	for g := range 8 {
@@ -305,7 +315,7 @@ func testConcurrent(t *testing.T, b delegate.Backend) {
 				for _, e := range []delegate.Executable{shared, own} {
 					out := make([]graph.Array, 1)
 					err := e.Run(t.Context(), []graph.Array{rows(n)}, out)
-					if err != nil || graph.View[float32](out[0].Data)[3*n-1] != 2*float32(3*n-5) {
+					if err != nil || !near(graph.View[float32](out[0].Data)[3*n-1], 2*float32(3*n-5), tolerance) {
 						t.Errorf("%d rows: %v, %v", n, out[0], err)
 						return
 					}

@@ -1,8 +1,8 @@
-// Package qnn is the backend of Qualcomm's NPUs, by way of Qualcomm's own
+// Package qnntflite is the backend of Qualcomm's NPUs, by way of Qualcomm's own
 // TensorFlow Lite delegate (libQnnTFLiteDelegate.so), a delegate plugin. It
 // needs cgo and the build tag tflite; without the tag the package only registers
 // the kind.
-package qnn
+package qnntflite
 
 import (
 	"fmt"
@@ -28,7 +28,7 @@ var plugin = []delegate.Option{
 // kind is what both builds register; the one with TensorFlow Lite adds Open.
 func kind() delegate.Kind {
 	return delegate.Kind{
-		Name:    "qnn",
+		Name:    "qnn-tflite",
 		Summary: "Qualcomm's NPUs, through Qualcomm's TensorFlow Lite delegate",
 		Vendor:  true,
 		Options: append([]delegate.Option{

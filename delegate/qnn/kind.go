@@ -1,0 +1,66 @@
+package qnn
+
+import (
+	"fmt"
+	"slices"
+
+	"nanoflux/delegate"
+	"nanoflux/delegate/support"
+)
+
+// kind is what both builds register; the one with cgo adds Open.
+func kind() delegate.Kind {
+	return delegate.Kind{
+		Name:    "qnn",
+		Summary: "Qualcomm's NPUs, through QNN and ONNX Runtime; simulated on a PC",
+		Vendor:  true,
+		Options: []delegate.Option{
+			{Name: "soc", Default: "SM8750", Help: "the chip's model"},
+			{Name: "precision", Default: "fp16", OneOf: []string{"fp16", "quantized"}, Help: "quantized takes no floats inside: for chips whose NPU has none"},
+			{Name: "performance", Default: "burst", OneOf: performanceModes, Help: "the NPU's performance mode"},
+			{Name: "vtcm", Default: 0, Max: 64, Help: "MB of the NPU's fast memory to use; 0 for what the compiler takes"},
+			{Name: "optimization", Default: 3, Min: 1, Max: 3, Help: "how hard the compiler tries: 1, 2 or 3"},
+			{Name: "libraries", Default: "", Help: "folder with the libraries of ONNX Runtime and QNN; empty for where ci/setup qnn puts them, then where the system looks"},
+			{Name: "cache", Default: "", Help: "folder that keeps what was compiled, for the next start; empty for none"},
+		},
+		Table:   table,
+		Missing: "this build has no cgo backends; build with -tags tflite (make build-tflite)",
+	}
+}
+
+// performanceModes are QNN's names.
+var performanceModes = []string{
+	"default", "burst", "balanced", "high_performance", "sustained_high_performance",
+	"high_power_saver", "low_balanced", "low_power_saver", "power_saver", "extreme_power_saver",
+}
+
+func table(o map[string]any) (delegate.Table, error) {
+	t, err := support.QNN(support.QNNOptions{SoC: o["soc"].(string)})
+	if err != nil {
+		return nil, fmt.Errorf("option soc: %w", err)
+	}
+	return t, nil
+}
+
+// chip finds the chip of option soc.
+func chip(o map[string]any) (support.SoC, error) {
+	s, err := support.FindSoC(o["soc"].(string))
+	if err != nil {
+		return s, fmt.Errorf("option soc: %w", err)
+	}
+	if s.ID == 0 {
+		return s, fmt.Errorf("option soc: QNN's number of %s is not known; known are %v", s.Model, numbered())
+	}
+	return s, nil
+}
+
+// numbered are the chips that QNN's HTP backend drives and whose number is known.
+func numbered() (list []string) {
+	for _, s := range support.SoCs() {
+		if s.ID != 0 && s.HTP >= 68 {
+			list = append(list, s.Model)
+		}
+	}
+	slices.Sort(list)
+	return list
+}

@@ -1,0 +1,28 @@
+//go:build tflite
+
+package qnn
+
+import (
+	"testing"
+
+	"nanoflux/delegate"
+	"nanoflux/delegate/delegatetest"
+)
+
+// simulated is the NPU of a chip; the test is skipped where Qualcomm's libraries
+// are not here.
+func simulated(t *testing.T, options map[string]any) delegate.Backend {
+	t.Helper()
+	b, err := delegate.Open("qnn", options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Probe(t.Context()); err != nil {
+		t.Skipf("Qualcomm's simulator is not here: %v", err)
+	}
+	return b
+}
+
+func TestTheSimulatedNPUComplies(t *testing.T) {
+	delegatetest.RunWithin(t, simulated(t, nil), 50, 5e-3)
+}

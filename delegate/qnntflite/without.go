@@ -1,0 +1,7 @@
+//go:build !tflite
+
+package qnntflite
+
+import "nanoflux/delegate"
+
+func init() { delegate.Register(kind()) }
