@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"nanoflux/delegate"
@@ -151,20 +150,15 @@ func (b *backend) npu(l *library, manufacturer string) (*environment, error) {
 }
 
 // Supports implements delegate.Backend: what TensorFlow Lite takes, LiteRT takes;
-// for an NPU, shapes must be known. What the NPU's compiler leaves runs on the
+// for an NPU, shapes must not be computed. What the NPU's compiler leaves runs on the
 // CPU, and delegate.Delegated tells.
 func (b *backend) Supports(m *graph.Model, sub, op int) *delegate.Refusal {
 	if r := tflite.Supports(m, sub, op); r != nil || !b.options.NPU {
 		return r
 	}
 	o := &m.Subgraphs[sub].Ops[op]
-	for _, t := range slices.Concat(o.Inputs, o.Outputs) {
-		if t == graph.NoTensor {
-			continue
-		}
-		if x := &m.Subgraphs[sub].Tensors[t]; slices.Contains(x.ShapeSignature, -1) {
-			return delegate.Refuse(delegate.ReasonDynamic, "tensor %q has shape %v; NPUs are compiled for fixed shapes", x.Name, x.ShapeSignature)
-		}
+	if r := computedShape(m, sub, o); r != nil {
+		return r
 	}
 	return traps(b.options.Target.Manufacturer, o)
 }

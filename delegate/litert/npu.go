@@ -42,11 +42,21 @@ func (b *backend) compileForNPU(ctx context.Context, l *library, segment *graph.
 	if err != nil {
 		return nil, fmt.Errorf("it is compiled for %v: %w", c.Target, err)
 	}
-	e, err := newExecutable(environment, code, &segment.Subgraphs[0], b.options.Threads)
+	e, err := newExecutable(environment, code, &compiler.Fixed(segment).Subgraphs[0], b.options.Threads)
 	if err != nil {
 		return nil, err
 	}
-	return delegated{e, delegate.Taken{Operators: len(segment.Subgraphs[0].Ops), Left: c.Left, Partitions: c.Partitions}}, nil
+	taken := delegate.Taken{Operators: len(segment.Subgraphs[0].Ops), Left: c.Left, Partitions: c.Partitions}
+	if !resizable(&segment.Subgraphs[0]) {
+		return delegated{e, taken}, nil
+	}
+	return delegated{&sized{npu: e, inputs: inputsOf(&segment.Subgraphs[0]), otherwise: func() (*executable, error) {
+		environment, err := l.environment(false, "")
+		if err != nil {
+			return nil, err
+		}
+		return b.onCPU(environment, segment)
+	}}, taken}, nil
 }
 
 // jit compiles a segment for the options' chip, or finds it in the cache.
@@ -88,7 +98,7 @@ func (b *backend) allLeft(l *library, segment *graph.Model) (delegate.Executable
 
 // delegated is an executable on an NPU.
 type delegated struct {
-	*executable
+	delegate.Executable
 	taken delegate.Taken
 }
 

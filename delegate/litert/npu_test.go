@@ -18,6 +18,7 @@ import (
 	"nanoflux/delegate/litert/installed"
 	"nanoflux/fallback"
 	"nanoflux/graph"
+	"nanoflux/graph/schema"
 )
 
 var pantherLake = compiler.Target{Manufacturer: "IntelOpenVINO", Model: "PTL"}
@@ -165,10 +166,6 @@ func TestOpenVINORunsAThirdPartysModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = m.Close() }()
-	// Its batch has any size; an NPU needs one.
-	for i := range m.Subgraphs[0].Tensors {
-		m.Subgraphs[0].Tensors[i].ShapeSignature = nil
-	}
 	in := graph.NewArray(graph.Int8, 1, 96, 96, 3)
 	for i := range in.Data {
 		in.Data[i] = byte(i * i >> 3)
@@ -346,5 +343,83 @@ func TestASegmentIsCompiledOnce(t *testing.T) {
 	outputs(t, here(t, litert.Options{NPU: true, Target: pantherLake, Cache: folder, Flags: []string{"--intel_openvino_performance_mode=throughput"}}), m, chainInput(8))
 	if len(kept()) != 2 {
 		t.Errorf("kept: %v", kept())
+	}
+}
+
+func TestASizeThatWasNotCompiledRunsOnTheCPU(t *testing.T) {
+	b := graph.NewBuilder("rows")
+	x := b.Input("x", graph.Float32, -1, 3)
+	b.Output("y", b.Softmax(b.Add(x, x)))
+	m, err := b.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := openvino(t, litert.Options{Target: pantherLake}).Compile(t.Context(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if taken := e.(delegate.Delegated).Taken(); len(taken.Left) > 0 {
+		t.Errorf("left %v", taken.Left)
+	}
+	ours, err := fallback.New(fallback.Options{}).Compile(t.Context(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rows := range []int{1, 4, 1, 2} {
+		a := graph.NewArray(graph.Float32, rows, 3)
+		for i := range graph.View[float32](a.Data) {
+			graph.View[float32](a.Data)[i] = float32(i%4) - 1
+		}
+		got, want := make([]graph.Array, 1), make([]graph.Array, 1)
+		if err := e.Run(t.Context(), []graph.Array{a}, got); err != nil {
+			t.Fatal(err)
+		}
+		if err := ours.Run(t.Context(), []graph.Array{a}, want); err != nil {
+			t.Fatal(err)
+		}
+		if d := delegatetest.Differ(got[0], want[0]); d != "" {
+			t.Errorf("%d rows: %s", rows, d)
+		}
+	}
+	if err := e.Run(t.Context(), []graph.Array{graph.NewArray(graph.Float32, 2, 4)}, make([]graph.Array, 1)); !errors.Is(err, delegate.ErrInput) {
+		t.Errorf("another width: %v", err)
+	}
+	for range 2 {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := e.Run(t.Context(), []graph.Array{graph.NewArray(graph.Float32, 2, 3)}, make([]graph.Array, 1)); !errors.Is(err, delegate.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+func TestSizesThatAreComputedAreRefused(t *testing.T) {
+	npu := openvino(t, litert.Options{Target: pantherLake})
+	for name, c := range map[string]struct {
+		computed bool
+		want     delegate.Reason
+	}{
+		"a reshape to sizes that are an input": {true, delegate.ReasonDynamic},
+		"a reshape of any batch":               {false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := graph.NewBuilder("reshape")
+			x := b.Input("x", graph.Float32, -1, 6)
+			to := graph.ConstOf(b, "to", []int32{-1, 2, 3}, 3)
+			if c.computed {
+				to = b.Input("to", graph.Int32, 3)
+			}
+			b.Output("y", b.Op(schema.BuiltinOperatorRESHAPE, 1, &schema.ReshapeOptionsT{}, []graph.T{x, to},
+				graph.Tensor{Type: graph.Float32, Shape: []int{1, 2, 3}, ShapeSignature: []int{-1, 2, 3}})[0])
+			m, err := b.Model()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := npu.Supports(m, 0, 0)
+			if (r == nil) != (c.want == "") || r != nil && r.Reason != c.want {
+				t.Error(r)
+			}
+		})
 	}
 }

@@ -74,7 +74,8 @@ var ErrNothing = fmt.Errorf("the NPU takes no operator: %w", delegate.ErrUnsuppo
 
 // Compile makes a segment ready for a chip. The segment has one subgraph; its
 // tensors may have any names. The result runs as the segment does, with the same
-// inputs and outputs in the same order.
+// inputs and outputs in the same order; sizes that may be any are those of the
+// tensors' shapes.
 //
 // Errors wrap delegate.ErrUnavailable when LiteRT or the vendor's libraries are
 // not here, ErrNothing when no operator is taken (the report then says why), and
@@ -109,7 +110,7 @@ func compile(ctx context.Context, segment *graph.Model, target Target, o Options
 	}
 	defer func() { _ = os.RemoveAll(folder) }() // of no use to anybody
 	in, out := filepath.Join(folder, "segment.tflite"), filepath.Join(folder, "compiled.tflite")
-	if err := write(in, Segment(segment)); err != nil {
+	if err := write(in, Segment(Fixed(segment))); err != nil {
 		return nil, nil, err
 	}
 	arguments := []string{

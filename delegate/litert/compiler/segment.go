@@ -23,6 +23,19 @@ func Segment(m *graph.Model) *graph.Model {
 	return &x
 }
 
+// Fixed is a segment with the sizes that its tensors' shapes have, for those that
+// may have any. It shares everything else.
+func Fixed(m *graph.Model) *graph.Model {
+	x := *m
+	x.Subgraphs = slices.Clone(m.Subgraphs)
+	g := &x.Subgraphs[0]
+	g.Tensors = slices.Clone(g.Tensors)
+	for i := range g.Tensors {
+		g.Tensors[i].ShapeSignature = nil
+	}
+	return &x
+}
+
 // names are the names of a segment's tensors for LiteRT. Those of inputs and of
 // outputs sort as the segment lists them.
 func names(g *graph.Subgraph) []string {
