@@ -47,6 +47,7 @@ var peers = []struct{ from, to string }{
 	{"nanoflux/delegate/", "nanoflux/delegate/shared"},
 	{"nanoflux/delegate/", "nanoflux/delegate/support"},
 	{"nanoflux/delegate/", "nanoflux/delegate/tflite"}, // what every delegate is put into
+	{"nanoflux/delegate/litert", "nanoflux/delegate/litert/"},
 	{"nanoflux/delegate/qnntflite", "nanoflux/delegate/external"},
 	{"nanoflux/delegate/qnn", "nanoflux/delegate/qnn/onnx"},
 	{"nanoflux/models/", "nanoflux/models/"},

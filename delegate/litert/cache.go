@@ -16,9 +16,12 @@ import (
 	"nanoflux/graph"
 )
 
-// mostCached is how many compiled segments are kept; the ones not used for
-// longest go.
-const mostCached = 64
+// mostCached and mostBytes bound what is kept: a mixed plan has a hundred
+// segments. The ones not used for longest go.
+const (
+	mostCached = 1000
+	mostBytes  = 4 << 30
+)
 
 // cache keeps what was compiled, in files of the user's cache. Trouble with it
 // only costs time, so it gives no errors.
@@ -96,18 +99,24 @@ func (c cache) put(key string, data []byte) {
 
 // prune removes the files that were not used for longest.
 func (c cache) prune() {
-	files, _ := filepath.Glob(filepath.Join(c.folder, "*.compiled")) // the pattern is right
-	if len(files) <= mostCached {
-		return
+	type kept struct {
+		path string
+		size int64
+		used time.Time
 	}
-	used := map[string]time.Time{}
+	var list []kept
+	files, _ := filepath.Glob(filepath.Join(c.folder, "*.compiled")) // the pattern is right
 	for _, f := range files {
 		if info, err := os.Stat(f); err == nil {
-			used[f] = info.ModTime()
+			list = append(list, kept{f, info.Size(), info.ModTime()})
 		}
 	}
-	slices.SortFunc(files, func(a, b string) int { return used[b].Compare(used[a]) })
-	for _, f := range files[mostCached:] {
-		_ = os.Remove(f) // another process may have done it
+	slices.SortFunc(list, func(a, b kept) int { return b.used.Compare(a.used) })
+	var total int64
+	for i, f := range list {
+		total += f.size
+		if i >= mostCached || total > mostBytes {
+			_ = os.Remove(f.path) // another process may have done it
+		}
 	}
 }

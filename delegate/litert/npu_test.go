@@ -70,25 +70,9 @@ func outputs(t *testing.T, b delegate.Backend, m *graph.Model, inputs []graph.Ar
 	return out, taken
 }
 
-func TestOpenVINOGivesWhatTheFallbackGives(t *testing.T) {
-	npu, ours := openvino(t, litert.Options{Target: pantherLake}), fallback.New(fallback.Options{})
-	operators, left := 0, 0
-	for _, c := range delegatetest.Cases() {
-		t.Run(c.Name, func(t *testing.T) {
-			got, taken := outputs(t, npu, c.Model, c.Inputs)
-			want, _ := outputs(t, ours, c.Model, c.Inputs)
-			for i := range want {
-				if d := delegatetest.Differ(got[i], want[i]); d != "" {
-					t.Errorf("output %d: %s", i, d)
-				}
-			}
-			operators, left = operators+taken.Operators, left+len(taken.Left)
-		})
-	}
-	if left*4 > operators {
-		t.Errorf("the NPU left %d of %d operators", left, operators)
-	}
-	t.Logf("the NPU left %d of %d operators", left, operators)
+func TestLiteRTOnAnNPUComplies(t *testing.T) {
+	const refused = 1 // see traps
+	delegatetest.RunAll(t, openvino(t, litert.Options{Target: pantherLake}), len(delegatetest.Cases())-refused)
 }
 
 // TestOpenVINORoundsAsTheFallbackOrByOneStep: the two round halves otherwise.
