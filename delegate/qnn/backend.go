@@ -5,7 +5,10 @@ package qnn
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
+	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -13,6 +16,7 @@ import (
 	"nanoflux/delegate/qnn/onnx"
 	"nanoflux/delegate/support"
 	"nanoflux/graph"
+	"nanoflux/graph/schema"
 )
 
 func init() {
@@ -103,8 +107,25 @@ func (b *Backend) Supports(m *graph.Model, sub, op int) *delegate.Refusal {
 	if r := b.Reads(m, sub, op); r != nil || b.table == nil {
 		return r
 	}
+	if r := b.integersOnly(m, sub, op); r != nil {
+		return r
+	}
 	if r := b.table.Check(m, sub, op); r != nil && r.Reason != delegate.ReasonOp {
 		return r
+	}
+	return nil
+}
+
+// integersOnly refuses floats where the profile says that nothing computes them.
+func (b *Backend) integersOnly(m *graph.Model, sub, op int) *delegate.Refusal {
+	o := &m.Subgraphs[sub].Ops[op]
+	if b.FP16 || o.Code == schema.BuiltinOperatorQUANTIZE || o.Code == schema.BuiltinOperatorDEQUANTIZE {
+		return nil
+	}
+	for i, t := range o.Inputs {
+		if t != graph.NoTensor && m.Subgraphs[sub].Tensors[t].Type == graph.Float32 {
+			return delegate.Refuse(delegate.ReasonType, "input %d is FLOAT32, and option precision says quantized", i)
+		}
 	}
 	return nil
 }
@@ -124,27 +145,74 @@ func (b *Backend) Compile(ctx context.Context, segment *graph.Model) (delegate.E
 	return e, nil
 }
 
-// session compiles a segment for shapes of its inputs.
+// compiling: sessions are made one after another, since what is said meanwhile
+// is told to the process and not to a session.
+var compiling sync.Mutex
+
+// session compiles a segment for shapes of its inputs. The error names the
+// operator that the NPU does not take, and is a *delegate.Refusal then.
 func (b *Backend) session(segment *graph.Model, shapes [][]int) (*session, error) {
 	l, device, err := b.load()
 	if err != nil {
 		return nil, err
 	}
+	if !b.cpu && onlyQuantizes(segment) {
+		return nil, delegate.Refuse(delegate.ReasonDevice, "the QNN provider makes no graph of QUANTIZE and DEQUANTIZE alone")
+	}
 	model, err := onnx.Convert(segment, shapes)
 	if err != nil {
 		return nil, err
 	}
+	compiling.Lock()
+	defer compiling.Unlock()
+	s, said, err := b.compile(model, l, device, ort.LoggingLevelWarning)
+	if err == nil {
+		return s, nil
+	}
+	op, r := refusal(said)
+	if r == nil && strings.Contains(err.Error(), "fallback to CPU EP") {
+		// Only the long log says what the provider did not even ask the compiler.
+		if s, said, err = b.compile(model, l, device, ort.LoggingLevelVerbose); err == nil {
+			return s, nil
+		}
+		op, r = refusal(said)
+	}
+	switch {
+	case r != nil && op >= 0 && op < len(segment.Subgraphs[0].Ops):
+		return nil, fmt.Errorf("%s: %w", segment.OpLabel(0, op), r)
+	case r != nil:
+		return nil, r
+	}
+	return nil, delegate.Refuse(delegate.ReasonDevice, "%s", compileFailure(err, said))
+}
+
+// onlyQuantizes says whether a segment changes nothing but how numbers are stored.
+func onlyQuantizes(segment *graph.Model) bool {
+	return !slices.ContainsFunc(segment.Subgraphs[0].Ops, func(op graph.Op) bool {
+		return op.Code != schema.BuiltinOperatorQUANTIZE && op.Code != schema.BuiltinOperatorDEQUANTIZE
+	})
+}
+
+// compile makes a session, and says what was said meanwhile.
+func (b *Backend) compile(model *onnx.Model, l libraries, device *ort.EpDevice, level ort.LoggingLevel) (s *session, said string, err error) {
 	options, err := ort.NewSessionOptions()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer func() { _ = options.Destroy() }() // it was made: nothing to tell
+	if err := options.SetLogSeverityLevel(level); err != nil {
+		return nil, "", err
+	}
 	if !b.cpu {
 		if err := b.configure(options, l, device); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 	}
-	return newSession(model, options)
+	said, err = listen(func() error {
+		s, err = newSession(model, options)
+		return err
+	})
+	return s, said, err
 }
 
 // configure says that all must run on the NPU, and how.

@@ -22,3 +22,6 @@ func TestTheWriterMeansWhatTensorFlowLiteComputes(t *testing.T) {
 	delegatetest.RunAll(t, oracle(t), len(delegatetest.Cases()))
 }
 
+func TestTheWriterMeansWhatTensorFlowLiteComputesInIntegers(t *testing.T) {
+	delegatetest.RunQuantizedWithin(t, oracle(t), 1, 2e-2, nil, 100)
+}

@@ -103,8 +103,11 @@ func (l libraries) load() (*ort.EpDevice, error) {
 		return nil, failed
 	}
 	if !ort.IsInitialized() {
+		if failed = startLog(l.runtime); failed != nil {
+			return nil, failed
+		}
 		ort.SetSharedLibraryPath(l.runtime)
-		if err := ort.InitializeEnvironment(ort.WithLogLevelFatal()); err != nil {
+		if err := ort.InitializeEnvironment(); err != nil {
 			failed = fmt.Errorf("%w: %s: %w; version 1.29 or newer is needed: run ci/setup qnn", delegate.ErrUnavailable, l.runtime, err)
 			return nil, failed
 		}

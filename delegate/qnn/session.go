@@ -60,13 +60,17 @@ func (t *tensor) free() {
 }
 
 // newSession makes a session of a model with what options say.
-func newSession(model *onnx.Model, options *ort.SessionOptions) (s *session, err error) {
-	s = &session{model: model}
-	defer func() {
-		if err != nil {
-			_ = s.close()
-		}
-	}()
+func newSession(model *onnx.Model, options *ort.SessionOptions) (*session, error) {
+	s := &session{model: model}
+	if err := s.prepare(options); err != nil {
+		_ = s.close() // the first error tells more
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *session) prepare(options *ort.SessionOptions) (err error) {
+	model := s.model
 	var inputs, outputs []string
 	for i := range model.Inputs {
 		inputs = append(inputs, model.Inputs[i].Name)
@@ -75,23 +79,23 @@ func newSession(model *onnx.Model, options *ort.SessionOptions) (s *session, err
 		outputs = append(outputs, model.Outputs[i].Name)
 	}
 	if s.run, err = ort.NewDynamicAdvancedSessionWithONNXData(model.Encode(), inputs, outputs, options); err != nil {
-		return nil, err
+		return err
 	}
 	for i := range model.Inputs {
 		t, err := newTensor(&model.Inputs[i])
 		if err != nil {
-			return nil, err
+			return err
 		}
 		s.inputs = append(s.inputs, t)
 	}
 	for i := range model.Outputs {
 		t, err := newTensor(&model.Outputs[i])
 		if err != nil {
-			return nil, err
+			return err
 		}
 		s.outputs = append(s.outputs, t)
 	}
-	return s, nil
+	return nil
 }
 
 func (s *session) close() error {

@@ -26,3 +26,11 @@ func simulated(t *testing.T, options map[string]any) delegate.Backend {
 func TestTheSimulatedNPUComplies(t *testing.T) {
 	delegatetest.RunWithin(t, simulated(t, nil), 50, 5e-3)
 }
+
+func TestTheSimulatedNPUComputesIntegers(t *testing.T) {
+	alone := map[string]string{}
+	for _, name := range []string{"quantize to int8", "quantize to uint8", "quantize to int16", "dequantize int8", "dequantize uint8", "dequantize int16"} {
+		alone[name] = "the provider makes no graph of quantization alone"
+	}
+	delegatetest.RunQuantizedWithin(t, simulated(t, nil), 2, 3e-2, alone, 100)
+}

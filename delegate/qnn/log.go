@@ -1,0 +1,133 @@
+//go:build tflite
+
+package qnn
+
+/*
+#include <stdlib.h>
+#include "log.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unsafe"
+
+	"nanoflux/delegate"
+	"nanoflux/delegate/dl"
+	"nanoflux/delegate/qnn/onnx"
+)
+
+// startLog has ONNX Runtime tell what it does, before the binding starts it: that
+// one would have it print.
+func startLog(runtime string) error {
+	library, err := dl.Open([]string{runtime}, "OrtGetApiBase")
+	if err != nil {
+		return err
+	}
+	if C.nanoflux_qnn_log_start(library.Symbol("OrtGetApiBase")) != 0 {
+		return fmt.Errorf("%w: %s is too old", delegate.ErrUnavailable, runtime)
+	}
+	return nil
+}
+
+// listen calls f and returns what was said meanwhile. One caller at a time.
+func listen(f func() error) (said string, err error) {
+	C.nanoflux_qnn_log_listen(1)
+	err = f()
+	C.nanoflux_qnn_log_listen(0)
+	text := C.nanoflux_qnn_log_text()
+	defer C.free(unsafe.Pointer(text))
+	return C.GoString(text), err
+}
+
+// complaint is why a node was not taken.
+type complaint struct {
+	operator int    // of the segment; −1 where the node is none of its
+	why      string // a clause
+}
+
+var (
+	// refusedNode is how the provider tells of a node that the compiler refuses.
+	refusedNode = regexp.MustCompile("QNN.backendValidateOpConfig\\(\\) failed for node `([^`]*)` of type `([^`]*)` with error code ([0-9]+)")
+	// nodeReason is how it tells of one that it does not get as far as that with.
+	nodeReason = regexp.MustCompile(`(?s)Operator type: (\S+) Node name: (\S+) Node index: [0-9]+.*?REASON : ([^\n]*)`)
+	// compilerLine is a line of the compiler's own.
+	compilerLine = regexp.MustCompile(`<[EW]> ?(.*)`)
+)
+
+// complaints reads a log. The same node is told of once.
+func complaints(log string) (list []complaint) {
+	seen := map[string]bool{}
+	add := func(node, why string) {
+		if seen[node] {
+			return
+		}
+		seen[node] = true
+		op, ok := onnx.OperatorOf(node)
+		if !ok {
+			op = -1
+		}
+		list = append(list, complaint{op, why})
+	}
+	last := ""
+	for line := range strings.Lines(log) {
+		line = strings.TrimSpace(line)
+		if m := compilerLine.FindStringSubmatch(line); m != nil {
+			last = strings.TrimSpace(m[1])
+		}
+		if m := refusedNode.FindStringSubmatch(line); m != nil {
+			why := m[2] + ": QNN error " + m[3] + meaning(m[3])
+			if last != "" {
+				why += ": " + last
+			}
+			add(m[1], why)
+			last = ""
+		}
+	}
+	for _, m := range nodeReason.FindAllStringSubmatch(log, -1) {
+		add(m[2], m[1]+": "+m[3])
+	}
+	return list
+}
+
+// meanings are QNN's error codes of refused operators.
+var meanings = map[string]string{
+	"1000": "not supported",
+	"1002": "no memory",
+	"3110": "the operator's types, shapes or options are not supported",
+}
+
+func meaning(code string) string {
+	if text := meanings[code]; text != "" {
+		return " (" + text + ")"
+	}
+	return ""
+}
+
+// refusal is the first complaint about an operator, or about any node; nil where
+// the log has none.
+func refusal(log string) (op int, r *delegate.Refusal) {
+	op = -1
+	for _, c := range complaints(log) {
+		if r == nil || op < 0 && c.operator >= 0 {
+			op, r = c.operator, delegate.Refuse(delegate.ReasonDevice, "%s", c.why)
+		}
+	}
+	return op, r
+}
+
+// compileFailure is why a session could not be made, in one line: ONNX Runtime's
+// error, and what was said last that is not the same.
+func compileFailure(err error, said string) string {
+	text := strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "Error creating C session: ")), " ")
+	lines := strings.Split(strings.TrimSpace(said), "\n")
+	for i := len(lines) - 1; i >= 0; i-- {
+		line := strings.TrimSpace(lines[i])
+		if line != "" && !strings.Contains(text, line) && !strings.Contains(line, "File mapped weights") {
+			return text + " (" + line + ")"
+		}
+	}
+	return text
+}
