@@ -160,7 +160,7 @@ func (b *backend) Supports(m *graph.Model, sub, op int) *delegate.Refusal {
 	if r := computedShape(m, sub, o); r != nil {
 		return r
 	}
-	return traps(b.options.Target.Manufacturer, o)
+	return traps(b.options.Target.Manufacturer, m, sub, o)
 }
 
 // Compile implements delegate.Backend.

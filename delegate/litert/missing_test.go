@@ -13,6 +13,7 @@ import (
 	"nanoflux/delegate/litert"
 	"nanoflux/delegate/litert/compiler"
 	"nanoflux/delegate/litert/installed"
+	"nanoflux/graph"
 )
 
 // fails checks that Probe and Compile give one clear line.
@@ -119,4 +120,26 @@ func TestProbeSaysWhatIsThere(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	t.Logf("%+v", d)
+}
+
+func TestWhatEndsQualcommsCompilerIsRefused(t *testing.T) {
+	b := backend(t, litert.Options{NPU: true, Target: compiler.Target{Manufacturer: "Qualcomm", Model: "SM8750"}})
+	for name, c := range map[string]struct {
+		scales []float32
+		want   bool
+	}{"a scale a channel": {[]float32{0.5, 0.25}, true}, "one scale": {[]float32{0.5}, false}} {
+		t.Run(name, func(t *testing.T) {
+			g := graph.NewBuilder("weights")
+			w := g.QuantizedConst("w", graph.NewArray(graph.Int8, 2, 3), &graph.Quantization{Scale: c.scales, ZeroPoint: make([]int64, len(c.scales))})
+			g.Output("y", g.FullyConnected(g.Input("x", graph.Float32, 1, 3), g.Dequantize(w), graph.None, graph.ActNone))
+			m, err := g.Model()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := b.Supports(m, 0, 0)
+			if (r != nil) != c.want || r != nil && r.Reason != delegate.ReasonQuantization {
+				t.Error(r)
+			}
+		})
+	}
 }

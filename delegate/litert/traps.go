@@ -11,13 +11,17 @@ import (
 	"nanoflux/graph/schema"
 )
 
-// traps refuses what a vendor's compiler takes and computes wrong.
-func traps(manufacturer string, op *graph.Op) *delegate.Refusal {
-	if manufacturer != "IntelOpenVINO" || op.Code != schema.BuiltinOperatorMIRROR_PAD {
-		return nil
-	}
-	if o, ok := op.Options.(*schema.MirrorPadOptionsT); ok && o.Mode == schema.MirrorPadModeSYMMETRIC {
-		return delegate.Refuse(delegate.ReasonOption, "mode SYMMETRIC, of which OpenVINO 2026.3.1 computes something else")
+// traps refuses what a vendor's compiler takes and computes wrong, or ends over.
+func traps(manufacturer string, m *graph.Model, sub int, op *graph.Op) *delegate.Refusal {
+	switch {
+	case manufacturer == "IntelOpenVINO" && op.Code == schema.BuiltinOperatorMIRROR_PAD:
+		if o, ok := op.Options.(*schema.MirrorPadOptionsT); ok && o.Mode == schema.MirrorPadModeSYMMETRIC {
+			return delegate.Refuse(delegate.ReasonOption, "mode SYMMETRIC, of which OpenVINO 2026.3.1 computes something else")
+		}
+	case manufacturer == "Qualcomm" && op.Code == schema.BuiltinOperatorDEQUANTIZE && len(op.Inputs) == 1 && op.Inputs[0] != graph.NoTensor:
+		if q := m.Subgraphs[sub].Tensors[op.Inputs[0]].Quantization; q != nil && len(q.Scale) > 1 {
+			return delegate.Refuse(delegate.ReasonQuantization, "a scale a channel, over which the compiler ends; rewrite fold-dequantize takes it away")
+		}
 	}
 	return nil
 }
