@@ -21,6 +21,7 @@ var floors = []struct {
 	{"nanoflux/ci", 9},
 	{"nanoflux/cmd", 8},
 	{"nanoflux/models/calibrate", 7},
+	{"nanoflux/models/compile", 7},
 	{"nanoflux/models/pipeline", 7},
 	{"nanoflux/models", 6},
 	{"nanoflux/partition/exec", 5},

@@ -68,10 +68,12 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			inspectCommand(),
 			bundleCommand(),
 			calibrateCommand(),
+			compileCommand(),
 			profileCommand(),
 			doctorCommand(),
 			versionCommand(),
 			workerCommand(),
+			precompileCommand(),
 		},
 	}
 	finish(app.Commands)

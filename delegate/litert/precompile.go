@@ -23,7 +23,7 @@ func (b *backend) Precompile(ctx context.Context, segment *graph.Model) (*delega
 	if err != nil && !errors.Is(err, compiler.ErrNothing) {
 		return nil, fmt.Errorf("litert: %w", err)
 	}
-	p := &delegate.Precompiled{Code: code, Library: b.options.Package.Version(), Operators: report.Operators, Partitions: report.Partitions}
+	p := &delegate.Precompiled{Code: code, Library: "LiteRT " + b.options.Package.Version(), Operators: report.Operators, Partitions: report.Partitions}
 	for _, left := range report.Left {
 		p.Left = append(p.Left, delegate.LeftOperator{Op: left.Op, Reason: left.Reason})
 	}

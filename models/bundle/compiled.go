@@ -18,7 +18,7 @@ type Compiled struct {
 	Kind string `yaml:"kind" json:"kind"`
 	// SoC is the chip that it is for, as the backend's option names it.
 	SoC string `yaml:"soc" json:"soc"`
-	// Library is the version of the compiler.
+	// Library is the version of the compiler: a product and its number, "QNN 2.40".
 	Library string `yaml:"library" json:"library"`
 	File    string `yaml:"file" json:"file"`
 }
@@ -67,7 +67,8 @@ func (b *Bundle) Contents(ctx context.Context) (map[string][]byte, error) {
 }
 
 // Choose finds the code of a segment: of a part, by its fingerprint, for a kind of
-// backend with that version of the vendor's library, on a chip. Where there is
+// backend with these versions of the vendor's libraries ("QNN 2.40, onnxruntime
+// 1.29"; a product that is not named is not compared), on a chip. Where there is
 // code for that kind of backend but none that fits, warning says why not; where
 // there is none at all, both are empty.
 func (m *Manifest) Choose(part, segment, kind, soc, library string) (file, warning string) {
@@ -93,11 +94,23 @@ func (m *Manifest) Choose(part, segment, kind, soc, library string) (file, warni
 	if has := names(func(c Compiled) string { return c.SoC }); !keep(func(c Compiled) bool { return strings.EqualFold(c.SoC, soc) }) {
 		return refuse(fmt.Sprintf("it is for %s, and this is %s", has, soc))
 	}
-	if has := names(func(c Compiled) string { return c.Library }); !keep(func(c Compiled) bool { return c.Library == library }) {
+	if has := names(func(c Compiled) string { return c.Library }); !keep(func(c Compiled) bool { return sameVersion(c.Library, library) }) {
 		return refuse(fmt.Sprintf("it was made by %s, and here is %s", has, library))
 	}
 	if !keep(func(c Compiled) bool { return c.Segment == segment }) {
 		return refuse("the profile's rewrites and rules make other segments")
 	}
 	return list[0].File, ""
+}
+
+// sameVersion says whether a product ("QNN 2.40") is among others in the same
+// version, or in none.
+func sameVersion(made, here string) bool {
+	name, _, _ := strings.Cut(made, " ")
+	for product := range strings.SplitSeq(here, ", ") {
+		if other, _, _ := strings.Cut(product, " "); other == name {
+			return product == made
+		}
+	}
+	return true
 }

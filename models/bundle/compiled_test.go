@@ -20,7 +20,7 @@ func TestCompiledSegmentsAreAddedToABundle(t *testing.T) {
 		t.Fatal(err)
 	}
 	with := *b.Manifest()
-	c := Compiled{Part: "decoder", Segment: strings.Repeat("ab", 32), Kind: "qnn", SoC: "SM8750", Library: "2.40", File: "compiled/sm8750/decoder.bin"}
+	c := Compiled{Part: "decoder", Segment: strings.Repeat("ab", 32), Kind: "qnn", SoC: "SM8750", Library: "QNN 2.40", File: "compiled/sm8750/decoder.bin"}
 	with.Compiled = append(with.Compiled, c)
 	contents[c.File] = []byte("code")
 	again, err := Read(write(t, &with, contents), "compiled.zip")
@@ -45,21 +45,23 @@ func TestCompiledSegmentsAreAddedToABundle(t *testing.T) {
 func TestCompiledSegmentsAreUsedWhereTheyFit(t *testing.T) {
 	a, b := strings.Repeat("ab", 32), strings.Repeat("cd", 32)
 	m := &Manifest{Name: "small", Compiled: []Compiled{
-		{Part: "decoder", Segment: a, Kind: "qnn", SoC: "SM8750", Library: "2.40", File: "1"},
-		{Part: "decoder", Segment: b, Kind: "qnn", SoC: "SM8750", Library: "2.40", File: "2"},
-		{Part: "decoder", Segment: a, Kind: "qnn", SoC: "SM8650", Library: "2.40", File: "3"},
-		{Part: "decoder", Segment: a, Kind: "litert", SoC: "SM8750", Library: "2.3", File: "4"},
+		{Part: "decoder", Segment: a, Kind: "qnn", SoC: "SM8750", Library: "QNN 2.40", File: "1"},
+		{Part: "decoder", Segment: b, Kind: "qnn", SoC: "SM8750", Library: "QNN 2.40", File: "2"},
+		{Part: "decoder", Segment: a, Kind: "qnn", SoC: "SM8650", Library: "QNN 2.40", File: "3"},
+		{Part: "decoder", Segment: a, Kind: "litert", SoC: "SM8750", Library: "LiteRT 2.3", File: "4"},
 	}}
 	for name, c := range map[string]struct{ part, segment, kind, soc, library, file, warning string }{
-		"the segment":                   {"decoder", b, "qnn", "SM8750", "2.40", "2", ""},
-		"the chip in small letters":     {"decoder", a, "qnn", "sm8650", "2.40", "3", ""},
-		"the other kind":                {"decoder", a, "litert", "SM8750", "2.3", "4", ""},
-		"a part of which nothing is":    {"denoiser", a, "qnn", "SM8750", "2.40", "", ""},
-		"a backend of which nothing is": {"decoder", a, "nnapi", "SM8750", "2.40", "", ""},
-		"another chip":                  {"decoder", a, "qnn", "SM8550", "2.40", "", "it is for SM8650, SM8750, and this is SM8550"},
-		"another library":               {"decoder", a, "qnn", "SM8750", "2.41", "", "it was made by 2.40, and here is 2.41"},
-		"a segment that was not made":   {"decoder", strings.Repeat("ef", 32), "qnn", "SM8750", "2.40", "", "the profile's rewrites and rules make other segments"},
-		"a segment of the other chip's": {"decoder", b, "qnn", "SM8650", "2.40", "", "the profile's rewrites and rules make other segments"},
+		"the segment":                   {"decoder", b, "qnn", "SM8750", "QNN 2.40", "2", ""},
+		"the chip in small letters":     {"decoder", a, "qnn", "sm8650", "QNN 2.40", "3", ""},
+		"the other kind":                {"decoder", a, "litert", "SM8750", "LiteRT 2.3", "4", ""},
+		"a part of which nothing is":    {"denoiser", a, "qnn", "SM8750", "QNN 2.40", "", ""},
+		"a backend of which nothing is": {"decoder", a, "nnapi", "SM8750", "QNN 2.40", "", ""},
+		"another chip":                  {"decoder", a, "qnn", "SM8550", "QNN 2.40", "", "it is for SM8650, SM8750, and this is SM8550"},
+		"another library":               {"decoder", a, "qnn", "SM8750", "QNN 2.41, onnxruntime 1.29", "", "it was made by QNN 2.40, and here is QNN 2.41, onnxruntime 1.29"},
+		"a library among others":        {"decoder", a, "qnn", "SM8750", "onnxruntime 1.29, QNN 2.40", "1", ""},
+		"a library of unknown version":  {"decoder", a, "qnn", "SM8750", "", "1", ""},
+		"a segment that was not made":   {"decoder", strings.Repeat("ef", 32), "qnn", "SM8750", "QNN 2.40", "", "the profile's rewrites and rules make other segments"},
+		"a segment of the other chip's": {"decoder", b, "qnn", "SM8650", "QNN 2.40", "", "the profile's rewrites and rules make other segments"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file, warning := m.Choose(c.part, c.segment, c.kind, c.soc, c.library)

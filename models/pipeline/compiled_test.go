@@ -29,7 +29,7 @@ type compiling struct {
 func (c *compiling) Name() string { return "qnn" }
 
 func (c *compiling) Probe(context.Context) (delegate.Device, error) {
-	return delegate.Device{Version: "2.40"}, nil
+	return delegate.Device{Version: "QNN 2.40"}, nil
 }
 
 func (c *compiling) Compile(ctx context.Context, segment *graph.Model) (delegate.Executable, error) {
@@ -84,7 +84,7 @@ func TestSegmentsComeWithTheCodeInTheBundle(t *testing.T) {
 		}
 		p.runner.Close()
 		file := "compiled/" + part
-		m.Compiled = append(m.Compiled, bundle.Compiled{Part: part, Segment: fingerprint, Kind: "qnn", SoC: "SM8750", Library: "2.40", File: file})
+		m.Compiled = append(m.Compiled, bundle.Compiled{Part: part, Segment: fingerprint, Kind: "qnn", SoC: "SM8750", Library: "QNN 2.40", File: file})
 		contents[file] = []byte("code of " + part)
 	}
 	path := filepath.Join(dir, "compiled.zip")
