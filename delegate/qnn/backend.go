@@ -157,7 +157,7 @@ func (b *Backend) session(segment *graph.Model, shapes [][]int) (*session, error
 		return nil, err
 	}
 	if !b.cpu && onlyQuantizes(segment) {
-		return nil, delegate.Refuse(delegate.ReasonDevice, "the QNN provider makes no graph of QUANTIZE and DEQUANTIZE alone")
+		return nil, delegate.Refuse(delegate.ReasonDevice, "the QNN provider makes no graph of floats to integers or back alone")
 	}
 	model, err := onnx.Convert(segment, shapes)
 	if err != nil {
@@ -186,10 +186,16 @@ func (b *Backend) session(segment *graph.Model, shapes [][]int) (*session, error
 	return nil, delegate.Refuse(delegate.ReasonDevice, "%s", compileFailure(err, said))
 }
 
-// onlyQuantizes says whether a segment changes nothing but how numbers are stored.
+// onlyQuantizes says whether a segment does nothing but turn floats into integers
+// and back.
 func onlyQuantizes(segment *graph.Model) bool {
-	return !slices.ContainsFunc(segment.Subgraphs[0].Ops, func(op graph.Op) bool {
-		return op.Code != schema.BuiltinOperatorQUANTIZE && op.Code != schema.BuiltinOperatorDEQUANTIZE
+	g := &segment.Subgraphs[0]
+	return !slices.ContainsFunc(g.Ops, func(op graph.Op) bool {
+		if len(op.Inputs) == 0 {
+			return true
+		}
+		from := g.Tensors[op.Inputs[0]].Type
+		return !(op.Code == schema.BuiltinOperatorQUANTIZE && from == graph.Float32 || op.Code == schema.BuiltinOperatorDEQUANTIZE)
 	})
 }
 
