@@ -138,7 +138,8 @@ func (b *Backend) Compile(ctx context.Context, segment *graph.Model) (delegate.E
 	if len(segment.Subgraphs) != 1 {
 		return nil, fmt.Errorf("qnn: %s: %d subgraphs, a segment has one: %w", segment.Name, len(segment.Subgraphs), delegate.ErrUnsupported)
 	}
-	e, err := newExecutable(b, segment)
+	code, bare := delegate.Compiled(segment, b.Name())
+	e, err := newExecutable(b, bare, code)
 	if err != nil {
 		return nil, fmt.Errorf("qnn: %s: %w", segment.Name, err)
 	}
@@ -149,9 +150,10 @@ func (b *Backend) Compile(ctx context.Context, segment *graph.Model) (delegate.E
 // is told to the process and not to a session.
 var compiling sync.Mutex
 
-// session compiles a segment for shapes of its inputs. The error names the
-// operator that the NPU does not take, and is a *delegate.Refusal then.
-func (b *Backend) session(segment *graph.Model, shapes [][]int) (*session, error) {
+// session compiles a segment for shapes of its inputs, or takes the code that was
+// made of it. The error names the operator that the NPU does not take, and is a
+// *delegate.Refusal then.
+func (b *Backend) session(segment *graph.Model, shapes [][]int, code []byte) (*session, error) {
 	l, device, err := b.load()
 	if err != nil {
 		return nil, err
@@ -165,21 +167,33 @@ func (b *Backend) session(segment *graph.Model, shapes [][]int) (*session, error
 	}
 	compiling.Lock()
 	defer compiling.Unlock()
-	s, said, err := b.compile(model, l, device, ort.LoggingLevelWarning)
+	if code != nil {
+		s, said, err := b.compile(model, source{code: code}, l, device, ort.LoggingLevelWarning)
+		if err != nil {
+			return nil, fmt.Errorf("its code cannot be loaded: %s", compileFailure(err, said))
+		}
+		return s, nil
+	}
+	return b.compileAnew(segment, model, source{}, l, device)
+}
+
+// compileAnew is session without code.
+func (b *Backend) compileAnew(segment *graph.Model, model *onnx.Model, from source, l libraries, device *ort.EpDevice) (*session, error) {
+	s, said, err := b.compile(model, from, l, device, ort.LoggingLevelWarning)
 	if err == nil {
 		return s, nil
 	}
 	op, r := refusal(said)
 	if r == nil && strings.Contains(err.Error(), "fallback to CPU EP") {
 		// Only the long log says what the provider did not even ask the compiler.
-		if s, said, err = b.compile(model, l, device, ort.LoggingLevelVerbose); err == nil {
+		if s, said, err = b.compile(model, from, l, device, ort.LoggingLevelVerbose); err == nil {
 			return s, nil
 		}
 		op, r = refusal(said)
 	}
 	switch {
 	case r != nil && op >= 0 && op < len(segment.Subgraphs[0].Ops):
-		return nil, fmt.Errorf("%s: %w", segment.OpLabel(0, op), r)
+		return nil, &Refused{Op: op, Label: segment.OpLabel(0, op), Refusal: r}
 	case r != nil:
 		return nil, r
 	}
@@ -200,7 +214,7 @@ func onlyQuantizes(segment *graph.Model) bool {
 }
 
 // compile makes a session, and says what was said meanwhile.
-func (b *Backend) compile(model *onnx.Model, l libraries, device *ort.EpDevice, level ort.LoggingLevel) (s *session, said string, err error) {
+func (b *Backend) compile(model *onnx.Model, from source, l libraries, device *ort.EpDevice, level ort.LoggingLevel) (s *session, said string, err error) {
 	options, err := ort.NewSessionOptions()
 	if err != nil {
 		return nil, "", err
@@ -213,9 +227,12 @@ func (b *Backend) compile(model *onnx.Model, l libraries, device *ort.EpDevice, 
 		if err := b.configure(options, l, device); err != nil {
 			return nil, "", err
 		}
+		if err := from.configure(options); err != nil {
+			return nil, "", err
+		}
 	}
 	said, err = listen(func() error {
-		s, err = newSession(model, options)
+		s, err = newSession(model, from.data(model), options)
 		return err
 	})
 	return s, said, err

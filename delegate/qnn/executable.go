@@ -22,6 +22,9 @@ const maxSessions = 8
 type executable struct {
 	backend *Backend
 	segment *graph.Model
+	// code was made of the segment ahead of time, for the shapes that it
+	// declares; nil for none.
+	code  []byte
 	types   []graph.TensorType
 
 	turn     chan struct{} // holds one element while nobody runs
@@ -31,8 +34,8 @@ type executable struct {
 	recent   []string // keys of sessions, the last used last
 }
 
-func newExecutable(b *Backend, segment *graph.Model) (*executable, error) {
-	e := &executable{backend: b, segment: segment, turn: make(chan struct{}, 1), closed: make(chan struct{}), sessions: map[string]*session{}}
+func newExecutable(b *Backend, segment *graph.Model, code []byte) (*executable, error) {
+	e := &executable{backend: b, segment: segment, code: code, turn: make(chan struct{}, 1), closed: make(chan struct{}), sessions: map[string]*session{}}
 	g := &segment.Subgraphs[0]
 	for _, t := range g.Outputs {
 		e.types = append(e.types, g.Tensors[t].Type)
@@ -57,7 +60,9 @@ func (e *executable) session(shapes [][]int) (*session, error) {
 			return e.sessions[key], nil
 		}
 	}
-	s, err := e.backend.session(e.segment, shapes)
+	code := e.code
+	e.code = nil // it is for the first shapes, those of the segment
+	s, err := e.backend.session(e.segment, shapes, code)
 	if err != nil {
 		return nil, err
 	}

@@ -59,17 +59,17 @@ func (t *tensor) free() {
 	C.free(unsafe.Pointer(&t.data[0]))
 }
 
-// newSession makes a session of a model with what options say.
-func newSession(model *onnx.Model, options *ort.SessionOptions) (*session, error) {
+// newSession makes a session of a model, whose file data is, with what options say.
+func newSession(model *onnx.Model, data []byte, options *ort.SessionOptions) (*session, error) {
 	s := &session{model: model}
-	if err := s.prepare(options); err != nil {
+	if err := s.prepare(data, options); err != nil {
 		_ = s.close() // the first error tells more
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *session) prepare(options *ort.SessionOptions) (err error) {
+func (s *session) prepare(data []byte, options *ort.SessionOptions) (err error) {
 	model := s.model
 	var inputs, outputs []string
 	for i := range model.Inputs {
@@ -78,7 +78,7 @@ func (s *session) prepare(options *ort.SessionOptions) (err error) {
 	for i := range model.Outputs {
 		outputs = append(outputs, model.Outputs[i].Name)
 	}
-	if s.run, err = ort.NewDynamicAdvancedSessionWithONNXData(model.Encode(), inputs, outputs, options); err != nil {
+	if s.run, err = ort.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options); err != nil {
 		return err
 	}
 	for i := range model.Inputs {
