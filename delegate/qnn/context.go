@@ -88,11 +88,13 @@ func (b *Backend) precompile(ctx context.Context, segment *graph.Model) (*delega
 	defer compiling.Unlock()
 	result := &delegate.Precompiled{Library: device.Version, Operators: len(g.Ops), Partitions: 1}
 	s, err := b.compileAnew(segment, model, to, l, ep)
-	var refused *Refused
+	var refused *refusedError
 	switch {
 	case errors.As(err, &refused):
 		result.Partitions = 0
-		result.Left = []delegate.LeftOperator{{Op: refused.Op, Reason: refused.Refusal.Detail}}
+		for _, c := range refused.complaints {
+			result.Left = append(result.Left, delegate.LeftOperator{Op: max(0, c.operator), Reason: c.why})
+		}
 		return result, nil
 	case err != nil:
 		return nil, err
@@ -103,15 +105,3 @@ func (b *Backend) precompile(ctx context.Context, segment *graph.Model) (*delega
 	result.Code, err = os.ReadFile(to.context)
 	return result, err
 }
-
-// Refused is an operator of a segment that the NPU does not take.
-type Refused struct {
-	Op      int
-	Label   string
-	Refusal *delegate.Refusal
-}
-
-func (r *Refused) Error() string { return fmt.Sprintf("%s: %v", r.Label, r.Refusal) }
-
-// Unwrap is the refusal.
-func (r *Refused) Unwrap() error { return r.Refusal }

@@ -48,7 +48,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	r, err := serve(ctx, q)
 	if err != nil {
-		r = reply{Error: err.Error(), Unavailable: errors.Is(err, delegate.ErrUnavailable)}
+		r = reply{Error: delegate.WhyUnavailable(err), Unavailable: errors.Is(err, delegate.ErrUnavailable)}
 	}
 	return json.NewEncoder(out).Encode(r)
 }
@@ -135,7 +135,7 @@ func compile(ctx context.Context, command []string, deadline time.Duration, kind
 	}
 	switch {
 	case o.Unavailable:
-		return o, fmt.Errorf("%s: %w: %s", kind, delegate.ErrUnavailable, delegate.WhyUnavailable(errors.New(o.Error)))
+		return o, fmt.Errorf("%s: %w: %s", kind, delegate.ErrUnavailable, o.Error)
 	case o.Error != "":
 		return o, fmt.Errorf("%w: %s", ErrCompiler, o.Error)
 	}

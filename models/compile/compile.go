@@ -147,7 +147,7 @@ func (o Options) npu() (profiles.Backend, error) {
 			return b, nil
 		}
 	}
-	return profiles.Backend{}, fmt.Errorf("profile %s has no backend with option soc, which says for what to compile", o.Profile.Name)
+	return profiles.Backend{}, fmt.Errorf("profile %s has no backend with option soc, which says for what to compile; choose qnn, or one that has", o.Profile.Name)
 }
 
 // part is a part of the bundle on its way.
@@ -335,7 +335,7 @@ func CheckSoC(p *profiles.Profile, soc string) error {
 		return err
 	}
 	if _, ok := b.(delegate.Precompiler); !ok {
-		return fmt.Errorf("backend %s of profile %s compiles nothing ahead of time", npu.Name, p.Name)
+		return fmt.Errorf("backend %s of profile %s compiles nothing ahead of time; choose qnn, or one with such a backend", npu.Name, p.Name)
 	}
 	return nil
 }
