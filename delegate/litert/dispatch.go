@@ -53,16 +53,24 @@ func findDispatch(v installed.Vendor, folders []string) (file string, err error)
 	return "", fmt.Errorf("%w: %s's dispatch library %s is missing (looked in %s); it runs what is compiled for %s's NPUs. Get it from %s, put it into a folder of its own and name that in option dispatch", delegate.ErrUnavailable, v.Name, v.DispatchFile, where, v.Name, v.Source)
 }
 
-// dispatchFeatures says of each vendor whether its dispatch library is there.
+// dispatchFeatures says for whose NPUs the dispatch library is there, and for whose
+// it is not.
 func dispatchFeatures(option, library string, here installed.Package) []string {
-	var list []string
+	var there, missing []string
 	for _, name := range installed.VendorNames() {
 		v, _ := installed.VendorNamed(name)
 		if _, err := findDispatch(v, dispatchFolders(v, option, library, here)); err == nil {
-			list = append(list, "dispatch library for "+name)
+			there = append(there, name)
 		} else {
-			list = append(list, "no dispatch library for "+name)
+			missing = append(missing, name)
 		}
+	}
+	var list []string
+	if len(there) > 0 {
+		list = append(list, "dispatch libraries for "+strings.Join(there, " "))
+	}
+	if len(missing) > 0 {
+		list = append(list, "none for "+strings.Join(missing, " "))
 	}
 	return list
 }

@@ -22,6 +22,10 @@ import (
 	"nanoflux/graph"
 )
 
+// compiling lets compilations take turns: the first one on an NPU sets up the
+// dispatch library, without a lock of its own.
+var compiling sync.Mutex
+
 // executable owns one compiled model of LiteRT and the buffers of its inputs and
 // outputs. The mutex lets calls take turns: LiteRT has one set of them.
 type executable struct {
@@ -68,6 +72,8 @@ func (e *executable) open(threads int) error {
 		return fmt.Errorf("reading the model: %w", failure(s, ""))
 	}
 	compile := func() C.int {
+		compiling.Lock()
+		defer compiling.Unlock()
 		return C.nanoflux_litert_compile(e.table(), e.environment.handle, e.model, e.environment.set, C.int(threads), &e.compiled)
 	}
 	if s := compile(); s != C.LITERT_OK {

@@ -115,8 +115,8 @@ func TestProbeSaysWhatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	features := strings.Join(d.Features, ", ")
-	if !strings.Contains(d.Description, "IntelOpenVINO PTL") || !strings.HasSuffix(d.Library, "libLiteRt.so") || !strings.HasPrefix(d.Version, "LiteRT 2.3.0") ||
-		!strings.Contains(features, "no dispatch library for Qualcomm") || !strings.Contains(features, ", dispatch library for IntelOpenVINO") {
+	if !strings.Contains(d.Description, "IntelOpenVINO PTL") || !strings.HasSuffix(d.Library, "libLiteRt.so") || d.Version != "LiteRT 2.3.0, libLiteRt.so" ||
+		features != "dispatch libraries for IntelOpenVINO, none for Google MediaTek Qualcomm Samsung" {
 		t.Errorf("%+v", d)
 	}
 	t.Logf("%+v", d)

@@ -75,15 +75,24 @@ func TestLiteRTOnAnNPUComplies(t *testing.T) {
 	delegatetest.RunAll(t, openvino(t, litert.Options{Target: pantherLake}), len(delegatetest.Cases())-refused)
 }
 
-// TestOpenVINORoundsAsTheFallbackOrByOneStep: the two round halves otherwise.
-func TestOpenVINORoundsAsTheFallbackOrByOneStep(t *testing.T) {
-	npu, ours := openvino(t, litert.Options{Target: pantherLake}), fallback.New(fallback.Options{})
+// TestIntegersDifferByOneStepAtMost: XNNPACK and OpenVINO round halves otherwise
+// than the fallback, which gives the integers of TensorFlow Lite's own kernels.
+func TestIntegersDifferByOneStepAtMost(t *testing.T) {
+	t.Run("on the CPU", func(t *testing.T) { testIntegers(t, here(t, litert.Options{}), "") })
+	t.Run("on an NPU", func(t *testing.T) {
+		// OpenVINO's compiler ends over it with an exception.
+		testIntegers(t, openvino(t, litert.Options{Target: pantherLake}), "requantize int16 to int8")
+	})
+}
+
+func testIntegers(t *testing.T, b delegate.Backend, not string) {
+	ours := fallback.New(fallback.Options{})
 	for _, c := range delegatetest.QuantizedCases(1) {
-		if c.Name == "requantize int16 to int8" {
-			continue // OpenVINO's compiler ends with an exception
+		if c.Name == not {
+			continue
 		}
 		t.Run(c.Name, func(t *testing.T) {
-			got, _ := outputs(t, npu, c.Model, c.Inputs)
+			got, _ := outputs(t, b, c.Model, c.Inputs)
 			want, _ := outputs(t, ours, c.Model, c.Inputs)
 			for i := range want {
 				if strings.HasPrefix(c.Name, "hybrid") {
@@ -405,5 +414,39 @@ func TestSizesThatAreComputedAreRefused(t *testing.T) {
 				t.Error(r)
 			}
 		})
+	}
+}
+
+func TestPrecompiledCodeRuns(t *testing.T) {
+	b := openvino(t, litert.Options{Target: pantherLake})
+	m := chain(t, 8)
+	p, err := b.(delegate.Precompiler).Precompile(t.Context(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Operators != 3 || p.Partitions != 2 || len(p.Left) != 1 || p.Left[0] != (delegate.LeftOperator{Op: 1, Reason: "the compiler has no such operator"}) {
+		t.Errorf("%+v", p)
+	}
+	if d, err := b.Probe(t.Context()); err != nil || !strings.HasPrefix(d.Version, p.Library+", ") {
+		t.Errorf("made by %q, and here is %q, %v", p.Library, d.Version, err)
+	}
+	got, _ := outputs(t, openvino(t, litert.Options{}), delegate.WithCompiled(m, "litert", p.Code), chainInput(8))
+	want, _ := outputs(t, fallback.New(fallback.Options{}), m, chainInput(8))
+	if d := delegatetest.Differ(got[0], want[0]); d != "" {
+		t.Error(d)
+	}
+
+	elu := graph.NewBuilder("elu")
+	elu.Output("y", elu.Elu(elu.Input("x", graph.Float32, 2, 4)))
+	nothing, err := elu.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err = b.(delegate.Precompiler).Precompile(t.Context(), nothing)
+	if err != nil || len(p.Code) > 0 || len(p.Left) != 1 {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if _, err := openvino(t, litert.Options{}).(delegate.Precompiler).Precompile(t.Context(), m); err == nil || !strings.Contains(err.Error(), "soc_manufacturer") {
+		t.Error(err)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	_ "nanoflux/delegate/all"
 	"nanoflux/delegate/delegatetest"
 	"nanoflux/delegate/isolate"
 	"nanoflux/delegate/litert/installed"

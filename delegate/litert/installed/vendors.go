@@ -23,7 +23,7 @@ var vendors = []Vendor{
 	{Name: "Google", Folder: "google_tensor", DispatchFile: "libLiteRtDispatch_GoogleTensor.so", Source: "Google's SDK for its Tensor chips"},
 	{Name: "IntelOpenVINO", Folder: "intel_openvino", DispatchFile: "libLiteRtDispatch_IntelOpenvino.so", Source: "OpenVINO: run ci/setup openvino"},
 	{Name: "MediaTek", Folder: "mediatek", DispatchFile: "libLiteRtDispatch_MediaTek.so", Source: "MediaTek's NeuroPilot SDK"},
-	{Name: "Qualcomm", Folder: "qualcomm", DispatchFile: "libLiteRtDispatch_Qualcomm.so", Source: "Qualcomm's AI Engine Direct: run ci/setup qnn for what compiles; what runs compiled models comes with LiteRT for Android"},
+	{Name: "Qualcomm", Folder: "qualcomm", DispatchFile: "libLiteRtDispatch_Qualcomm.so", Source: "Qualcomm's QNN (ci/setup qnn for the compiler; for a phone, LiteRT's Android packages)"},
 	{Name: "Samsung", Folder: "samsung", DispatchFile: "libLiteRtDispatch_Samsung.so", Source: "Samsung's Exynos AI SDK"},
 }
 
