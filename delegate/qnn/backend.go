@@ -5,6 +5,8 @@ package qnn
 import (
 	"context"
 	"fmt"
+	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,15 +87,27 @@ func (b *Backend) Probe(context.Context) (delegate.Device, error) {
 	if err != nil {
 		return delegate.Device{}, fmt.Errorf("qnn: %w", err)
 	}
+	version, err := l.version()
+	if err != nil {
+		return delegate.Device{}, fmt.Errorf("qnn: %w", err)
+	}
 	d := delegate.Device{
-		Description: fmt.Sprintf("Qualcomm %s's NPU (HTP v%d)", b.SoC.Model, b.SoC.HTP),
-		Library:     l.backend, Version: "onnxruntime " + ort.GetVersion(),
+		Description: fmt.Sprintf("Qualcomm %s's NPU%s, through ONNX Runtime %s", b.SoC.Model, simulation(), ort.GetVersion()),
+		Library:     l.backend, Version: version,
 		Features: []string{"soc=" + b.SoC.Model, fmt.Sprintf("htp=v%d", b.SoC.HTP)},
 	}
 	if b.FP16 {
 		d.Features = append(d.Features, "fp16")
 	}
 	return d, nil
+}
+
+// simulation says that the NPU is not the device's own.
+func simulation() string {
+	if runtime.GOARCH == "amd64" {
+		return ", simulated"
+	}
+	return ""
 }
 
 // Reads implements delegate.Reader: what has no form in ONNX cannot be asked.
@@ -159,7 +173,7 @@ func (b *Backend) session(segment *graph.Model, shapes [][]int, code []byte) (*s
 		return nil, err
 	}
 	if !b.cpu && onlyQuantizes(segment) {
-		return nil, delegate.Refuse(delegate.ReasonDevice, "the QNN provider makes no graph of floats to integers or back alone")
+		return nil, &refusedError{segment, []complaint{{0, "the QNN provider makes no graph of floats to integers or back alone"}}}
 	}
 	model, err := onnx.Convert(segment, shapes)
 	if err != nil {
@@ -174,30 +188,40 @@ func (b *Backend) session(segment *graph.Model, shapes [][]int, code []byte) (*s
 		}
 		return s, nil
 	}
-	return b.compileAnew(segment, model, source{}, l, device)
+	file, err := b.kept(l, segment, shapes)
+	if err != nil {
+		return nil, err
+	}
+	if file == "" {
+		return b.compileAnew(segment, model, source{}, l, device)
+	}
+	if code, err := os.ReadFile(file); err == nil {
+		if s, _, err := b.compile(model, source{code: code}, l, device, ort.LoggingLevelWarning); err == nil {
+			return s, nil
+		}
+	}
+	return b.keep(segment, model, file, l, device)
 }
 
-// compileAnew is session without code.
+// compileAnew is session without code. Where the NPU does not take an operator the
+// error is a *refusedError.
 func (b *Backend) compileAnew(segment *graph.Model, model *onnx.Model, from source, l libraries, device *ort.EpDevice) (*session, error) {
 	s, said, err := b.compile(model, from, l, device, ort.LoggingLevelWarning)
 	if err == nil {
 		return s, nil
 	}
-	op, r := refusal(said)
-	if r == nil && strings.Contains(err.Error(), "fallback to CPU EP") {
+	refused := complaints(said)
+	if len(refused) == 0 && strings.Contains(err.Error(), "fallback to CPU EP") {
 		// Only the long log says what the provider did not even ask the compiler.
 		if s, said, err = b.compile(model, from, l, device, ort.LoggingLevelVerbose); err == nil {
 			return s, nil
 		}
-		op, r = refusal(said)
+		refused = complaints(said)
 	}
-	switch {
-	case r != nil && op >= 0 && op < len(segment.Subgraphs[0].Ops):
-		return nil, &Refused{Op: op, Label: segment.OpLabel(0, op), Refusal: r}
-	case r != nil:
-		return nil, r
+	if len(refused) == 0 {
+		refused = []complaint{{-1, compileFailure(err, said)}}
 	}
-	return nil, delegate.Refuse(delegate.ReasonDevice, "%s", compileFailure(err, said))
+	return nil, &refusedError{segment, refused}
 }
 
 // onlyQuantizes says whether a segment does nothing but turn floats into integers

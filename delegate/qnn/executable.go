@@ -25,7 +25,7 @@ type executable struct {
 	// code was made of the segment ahead of time, for the shapes that it
 	// declares; nil for none.
 	code  []byte
-	types   []graph.TensorType
+	types []graph.TensorType
 
 	turn     chan struct{} // holds one element while nobody runs
 	closing  sync.Once

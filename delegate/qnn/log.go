@@ -17,6 +17,7 @@ import (
 	"nanoflux/delegate"
 	"nanoflux/delegate/dl"
 	"nanoflux/delegate/qnn/onnx"
+	"nanoflux/graph"
 )
 
 // startLog has ONNX Runtime tell what it does, before the binding starts it: that
@@ -57,18 +58,18 @@ var (
 	compilerLine = regexp.MustCompile(`<[EW]> ?(.*)`)
 )
 
-// complaints reads a log. The same node is told of once.
+// complaints reads a log: one for each operator, and one for all other nodes.
 func complaints(log string) (list []complaint) {
-	seen := map[string]bool{}
+	seen := map[int]bool{}
 	add := func(node, why string) {
-		if seen[node] {
-			return
-		}
-		seen[node] = true
 		op, ok := onnx.OperatorOf(node)
 		if !ok {
 			op = -1
 		}
+		if seen[op] {
+			return
+		}
+		seen[op] = true
 		list = append(list, complaint{op, why})
 	}
 	last := ""
@@ -106,16 +107,34 @@ func meaning(code string) string {
 	return ""
 }
 
-// refusal is the first complaint about an operator, or about any node; nil where
-// the log has none.
-func refusal(log string) (op int, r *delegate.Refusal) {
-	op = -1
-	for _, c := range complaints(log) {
-		if r == nil || op < 0 && c.operator >= 0 {
-			op, r = c.operator, delegate.Refuse(delegate.ReasonDevice, "%s", c.why)
+// refusedError says what the NPU does not take of a segment. There is at least one
+// complaint. It wraps a *delegate.Refusal, which is the first one's.
+type refusedError struct {
+	segment    *graph.Model
+	complaints []complaint
+}
+
+// first is a complaint about an operator, if there is one.
+func (e *refusedError) first() complaint {
+	for _, c := range e.complaints {
+		if c.operator >= 0 && c.operator < len(e.segment.Subgraphs[0].Ops) {
+			return c
 		}
 	}
-	return op, r
+	return complaint{-1, e.complaints[0].why}
+}
+
+func (e *refusedError) Error() string {
+	c := e.first()
+	if c.operator < 0 {
+		return c.why
+	}
+	return e.segment.OpLabel(0, c.operator) + ": " + c.why
+}
+
+// Unwrap makes errors.As find the refusal, and errors.Is delegate.ErrUnsupported.
+func (e *refusedError) Unwrap() error {
+	return delegate.Refuse(delegate.ReasonDevice, "%s", e.first().why)
 }
 
 // compileFailure is why a session could not be made, in one line: ONNX Runtime's
