@@ -143,6 +143,11 @@ func TestBadInputIsOneLineAndACode(t *testing.T) {
 		"prompts that are missing":                     {"calibrate|pocket|-o|" + folder + "/p.zip|--prompts|" + folder + "/none.txt", 3, "none.txt … ; check the path"},
 		"a file without a prompt":                      {"calibrate|pocket|-o|" + folder + "/p.zip|--prompts|" + empty, 3, "holds no prompt; put one on each line"},
 
+		"nothing to compile for":                   {"compile|pocket|-o|" + folder + "/p.zip", 2, "--soc is missing; give the chips' models"},
+		"a compiled bundle of another kind":        {"compile|pocket|--soc|SM8750|-o|" + folder + "/p.tar", 2, "ends in .zip"},
+		"a profile without an NPU to compile for":  {"compile|pocket|--soc|SM8750|--profile|cpu-go|-o|" + folder + "/p.zip", 3, "no backend with option soc … ; choose qnn"},
+		"a compiled bundle in a missing directory": {"compile|pocket|--soc|SM8750|-o|" + folder + "/none/p.zip", 4, "make the directory first"},
+
 		"a bundle with a wrong hash": {"generate|a cat|-o|" + picture + "|--bundle|" + spoilt(t, "denoiser.tflite"), 3, "denoiser.tflite … ; fetch the bundle again"},
 		"a spoilt bundle, shown":     {"bundle|show|" + spoilt(t, "spiece.model"), 3, "spiece.model … ; fetch the bundle again"},
 		"a spoilt bundle, planned":   {"plan|" + spoilt(t, "decoder.tflite"), 3, "decoder.tflite … ; fetch the bundle again"},
