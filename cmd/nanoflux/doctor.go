@@ -106,7 +106,7 @@ func printDiagnosis(c *cli.Context, d doctorReport) {
 			if !b.Works() {
 				state = "WRONG"
 			}
-			about := append([]string{b.Device.Description, b.Device.Library}, b.Device.Features...)
+			about := append([]string{b.Device.Description, b.Device.Library, b.Device.Version}, b.Device.Features...)
 			about = slices.DeleteFunc(about, func(s string) bool { return s == "" })
 			add("  %s\t%s\t%s", b.Name, state, oneLine(strings.Join(about, ", ")))
 			for _, line := range selfTestLines(b) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -98,6 +99,9 @@ func (b *Backend) Probe(context.Context) (delegate.Device, error) {
 	}
 	if b.FP16 {
 		d.Features = append(d.Features, "fp16")
+	}
+	if license := first(filepath.Join(filepath.Dir(l.backend), "Qualcomm_LICENSE.pdf")); license != "" {
+		d.Features = append(d.Features, "license="+license)
 	}
 	return d, nil
 }

@@ -3,6 +3,7 @@ package qnn
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"nanoflux/delegate"
 	"nanoflux/delegate/support"
@@ -35,7 +36,11 @@ var performanceModes = []string{
 }
 
 func table(o map[string]any) (delegate.Table, error) {
-	t, err := support.QNN(support.QNNOptions{SoC: o["soc"].(string)})
+	s, err := chip(o)
+	if err != nil {
+		return nil, err
+	}
+	t, err := support.QNN(support.QNNOptions{SoC: s.Model})
 	if err != nil {
 		return nil, fmt.Errorf("option soc: %w", err)
 	}
@@ -46,18 +51,21 @@ func table(o map[string]any) (delegate.Table, error) {
 func chip(o map[string]any) (support.SoC, error) {
 	s, err := support.FindSoC(o["soc"].(string))
 	if err != nil {
-		return s, fmt.Errorf("option soc: %w", err)
+		return s, fmt.Errorf("option soc: %w; QNN drives %s", err, strings.Join(driven(), ", "))
 	}
-	if s.ID == 0 {
-		return s, fmt.Errorf("option soc: QNN's number of %s is not known; known are %v", s.Model, numbered())
+	if s.HTP >= firstHTP && s.ID == 0 {
+		return s, fmt.Errorf("option soc: QNN's number of %s is not known; QNN drives %s", s.Model, strings.Join(driven(), ", "))
 	}
 	return s, nil
 }
 
-// numbered are the chips that QNN's HTP backend drives and whose number is known.
-func numbered() (list []string) {
+// firstHTP is the first version of the NPU that QNN's HTP backend drives.
+const firstHTP = 68
+
+// driven are the chips that QNN's HTP backend drives and whose number is known.
+func driven() (list []string) {
 	for _, s := range support.SoCs() {
-		if s.ID != 0 && s.HTP >= 68 {
+		if s.ID != 0 && s.HTP >= firstHTP {
 			list = append(list, s.Model)
 		}
 	}

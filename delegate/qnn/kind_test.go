@@ -1,0 +1,24 @@
+package qnn
+
+import (
+	"strings"
+	"testing"
+
+	"nanoflux/delegate"
+)
+
+func TestAChipThatQNNDoesNotDriveIsRefusedWithTheOnesThatItDoes(t *testing.T) {
+	for soc, want := range map[string]string{
+		"SM8751": "did you mean SM8750", "SM9999": "QNN drives QCM6490, ", "SM8250": "v66", "": "QNN drives",
+	} {
+		_, err := delegate.TableOf("qnn", map[string]any{"soc": soc})
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v, must say %q", soc, err, want)
+		}
+	}
+	for _, soc := range []string{"SM8350", "SM8450", "SM8550", "SM8650", "SM8750", "SM8850", "sm8750"} {
+		if _, err := delegate.TableOf("qnn", map[string]any{"soc": soc}); err != nil {
+			t.Errorf("%s: %v", soc, err)
+		}
+	}
+}
