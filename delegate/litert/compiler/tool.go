@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -78,6 +79,9 @@ func (o Options) tool(ctx context.Context, v installed.Vendor, arguments []strin
 	cmd.Stdout, cmd.Stderr = &said, &said
 	alone(cmd)
 	cmd.WaitDelay = 5 * time.Second
+	// The tool ends with the thread that started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	start := time.Now()
 	err := cmd.Run()
 	r := ran{said: said.data.String(), duration: time.Since(start), memory: peak(cmd.ProcessState)}

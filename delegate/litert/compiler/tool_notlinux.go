@@ -1,0 +1,7 @@
+//go:build unix && !linux
+
+package compiler
+
+import "syscall"
+
+func endWithUs(*syscall.SysProcAttr) {}
