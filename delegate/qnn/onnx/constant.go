@@ -115,6 +115,23 @@ func Flip(data []byte, t graph.TensorType) {
 	}
 }
 
+// unsigned is a signed constant as the unsigned one that is larger by the offset;
+// others are as they are.
+func (k *constant) unsigned() *constant {
+	typ, flipped := unsigned(k.typ)
+	if !flipped {
+		return k
+	}
+	n := *k
+	n.key, n.typ = k.key+"u", typ
+	n.load = func() []byte {
+		data := slices.Clone(k.load())
+		Flip(data, typ)
+		return data
+	}
+	return &n
+}
+
 // withShape is the same elements in another shape.
 func (k *constant) withShape(shape ...int) *constant {
 	n := *k
@@ -325,18 +342,9 @@ func (c *converter) realOf(k *constant, weights bool) string {
 	}
 	typ, shift := k.typ, int64(0)
 	if !weights {
-		var flipped bool
-		if typ, flipped = unsigned(k.typ); flipped {
-			shift = offset(k.typ)
-			n := *k
-			n.key, n.typ = n.key+"u", typ
-			n.load = func() []byte {
-				data := slices.Clone(k.load())
-				Flip(data, typ)
-				return data
-			}
-			k = &n
-		}
+		shift = offset(k.typ)
+		k = k.unsigned()
+		typ = k.typ
 	}
 	scale, zero, along := c.parameters(k.q, typ, shift)
 	return c.node("DequantizeLinear", []string{c.use(k), scale, zero}, along...)

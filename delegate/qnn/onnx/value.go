@@ -49,16 +49,7 @@ func (c *converter) raw(t int, o order) string {
 	if c.constant(t) {
 		k := c.constantOf(t)
 		if k.q != nil {
-			if typ, flipped := unsigned(k.typ); flipped {
-				n := *k
-				n.key, n.typ = n.key+"u", typ
-				n.load = func() []byte {
-					data := slices.Clone(k.load())
-					Flip(data, typ)
-					return data
-				}
-				k = &n
-			}
+			k = k.unsigned()
 		}
 		return c.use(k)
 	}
