@@ -2,7 +2,10 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +15,7 @@ import (
 	"nanoflux/cmd/nanoflux/internal/facts"
 	"nanoflux/cmd/nanoflux/internal/outfile"
 	"nanoflux/cmd/nanoflux/internal/progress"
+	"nanoflux/graph"
 	"nanoflux/models/bundle"
 	"nanoflux/models/compile"
 	"nanoflux/profiles"
@@ -25,17 +29,19 @@ func compileCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "compile",
 		Usage:     "make a bundle ready for the NPUs of some chips, ahead of time",
-		ArgsUsage: "BUNDLE",
+		ArgsUsage: "BUNDLE|MODEL.tflite",
 		Description: `The profile's first backend with option soc compiles (qnn by default: Qualcomm's own compiler,
 see ci/setup qnn), for each chip in turn; neither chip nor phone is needed. The code becomes
-files of the new bundle, which run with the same profile on these chips start with.
+files of the new bundle, which generate takes where they fit. That of a single model goes
+into a directory, for ONNX Runtime or LiteRT.
 
 Examples:
   nanoflux compile pocket --soc SM8750 -o pocket-sm8750.zip
-  nanoflux compile pocket --soc SM8750,SM8650 --profile my-phone.yaml -o pocket-phones.zip --json`,
+  nanoflux compile pocket --soc SM8750,SM8650 --profile my-phone.yaml -o pocket-phones.zip --json
+  nanoflux compile model.tflite --soc SM8750 -o model-sm8750/`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "soc", Usage: "the chips' `MODELS`, with commas between"},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the bundle to `FILE` (.zip)"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the bundle to `FILE` (.zip), or a model's code into a directory"},
 			&cli.StringFlag{Name: "profile", Aliases: []string{"p"}, Usage: "the profile that the bundle will run with: a `NAME` or a .yaml file", Value: "qnn"},
 			&cli.DurationFlag{Name: "deadline", Usage: "`TIME` that the compiler may take for one segment", Value: 10 * time.Minute},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but warnings and errors"},
@@ -46,7 +52,7 @@ Examples:
 }
 
 func compileBundle(c *cli.Context) error {
-	name, err := one(c, "a bundle")
+	name, err := one(c, "a bundle or a .tflite file")
 	if err != nil {
 		return err
 	}
@@ -60,11 +66,8 @@ func compileBundle(c *cli.Context) error {
 	slices.Sort(socs)
 	socs = slices.Compact(socs)
 	output := c.String("output")
-	if !strings.HasSuffix(strings.ToLower(output), ".zip") {
-		return usage(c, "--output %q: the bundle is a zip; takes a name that ends in .zip", output)
-	}
-	if err := outfile.Check(output); err != nil {
-		return notWritten(err)
+	if err := checkCompiledOutput(c, name, output); err != nil {
+		return err
 	}
 	profile, err := loadProfile(c.String("profile"))
 	if err != nil {
@@ -73,29 +76,13 @@ func compileBundle(c *cli.Context) error {
 	if err := checkChips(profile, socs); err != nil {
 		return badInput(err)
 	}
-	b, err := openBundle(name)
+	options, done, err := compileOptions(c, profile, socs)
 	if err != nil {
-		return badInput(err)
+		return err
 	}
-	defer b.Close()
-	command := compilerCommandLine
-	if command == nil {
-		self, err := os.Executable()
-		if err != nil {
-			return err
-		}
-		command = []string{self, "precompile"}
-	}
-	line, begin := progress.New(c.App.ErrWriter), time.Now()
-	m, files, report, err := compile.Bundle(c.Context, b, compile.Options{
-		Profile: profile, SoCs: socs, Command: command, Deadline: c.Duration("deadline"),
-		Progress: func(soc, part string, segment, of int) {
-			if !c.Bool("quiet") {
-				line.Show(soc+" "+stageName(part), segment, of, time.Since(begin))
-			}
-		},
-	})
-	line.Clear()
+	begin := time.Now()
+	report, write, err := compileAll(c, name, output, options)
+	done()
 	if err != nil {
 		return err
 	}
@@ -105,9 +92,10 @@ func compileBundle(c *cli.Context) error {
 		}
 	}
 	if report.Compiled() == 0 {
+		warn(c, elsewhere(report))
 		return fmt.Errorf("nothing was compiled for %s; see nanoflux plan --explain for what the NPU takes", strings.Join(socs, ", "))
 	}
-	if err := bundle.WriteFile(output, m, files); err != nil {
+	if err := write(); err != nil {
 		return notWritten(err)
 	}
 	switch {
@@ -119,6 +107,88 @@ func compileBundle(c *cli.Context) error {
 		}{output, report, time.Since(begin)})
 	case !c.Bool("quiet"):
 		printCompiled(c, output, report, time.Since(begin))
+	}
+	return nil
+}
+
+// checkCompiledOutput finds what is wrong with where the result goes, before any
+// work.
+func checkCompiledOutput(c *cli.Context, name, output string) error {
+	if isModel(name) {
+		if output == "" {
+			return usage(c, "--output is missing; give a directory for the code")
+		}
+		return notWritten(outfile.CheckDirectory(output))
+	}
+	if !strings.HasSuffix(strings.ToLower(output), ".zip") {
+		return usage(c, "--output %q: the bundle is a zip; takes a name that ends in .zip", output)
+	}
+	return notWritten(outfile.Check(output))
+}
+
+// isModel tells a model from a bundle by its name.
+func isModel(name string) bool { return strings.HasSuffix(strings.ToLower(name), ".tflite") }
+
+// compileOptions are for package compile; done takes the progress line away.
+func compileOptions(c *cli.Context, profile *profiles.Profile, socs []string) (o compile.Options, done func(), err error) {
+	command := compilerCommandLine
+	if command == nil {
+		self, err := os.Executable()
+		if err != nil {
+			return o, nil, err
+		}
+		command = []string{self, "precompile"}
+	}
+	line, begin := progress.New(c.App.ErrWriter), time.Now()
+	return compile.Options{
+		Profile: profile, SoCs: socs, Command: command, Deadline: c.Duration("deadline"),
+		Progress: func(soc, part string, segment, of int) {
+			if !c.Bool("quiet") {
+				line.Show(soc+" "+part, segment, of, time.Since(begin))
+			}
+		},
+	}, line.Clear, nil
+}
+
+// compileAll compiles a model or a bundle; write writes what came of it.
+func compileAll(c *cli.Context, name, output string, o compile.Options) (report *compile.Report, write func() error, err error) {
+	if isModel(name) {
+		m, err := graph.Open(name)
+		if err != nil {
+			return nil, nil, badInput(err)
+		}
+		defer m.Close()
+		files, report, err := compile.Model(c.Context, m, o)
+		return report, func() error { return writeInto(output, files) }, err
+	}
+	b, err := openBundle(name)
+	if err != nil {
+		return nil, nil, badInput(err)
+	}
+	m, files, report, err := compile.Bundle(c.Context, b, o)
+	if err != nil {
+		b.Close()
+		return nil, nil, err
+	}
+	return report, func() error {
+		defer b.Close() // files are in it
+		return bundle.WriteFile(output, m, files)
+	}, nil
+}
+
+// writeInto writes files into a directory, which it makes.
+func writeInto(dir string, files map[string][]byte) error {
+	if err := outfile.MakeDirectory(dir); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		err := outfile.Write(filepath.Join(dir, name), func(w io.Writer) error {
+			_, err := w.Write(files[name])
+			return err
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -147,16 +217,37 @@ func printCompiled(c *cli.Context, file string, r *compile.Report, took time.Dur
 			if s.PeakMemory > 0 {
 				memory = facts.Size(int(s.PeakMemory))
 			}
-			add("%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s", s.SoC, stageName(s.Part), s.Segment, s.Operators, len(s.Refused), code, seconds(s.Took), memory, oneLine(s.Library))
+			add("%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s", s.SoC, s.Part, s.Segment, s.Operators, len(s.Refused), code, seconds(s.Took), memory, oneLine(s.Library))
 		}
 	})
 	for _, s := range r.Segments {
 		for _, refused := range s.Refused {
-			fmt.Fprintf(w, "%s, %s: refused %s: %s\n", s.SoC, stageName(s.Part), refused.Op, oneLine(refused.Reason))
+			fmt.Fprintf(w, "%s, %s: refused %s: %s\n", s.SoC, s.Part, refused.Op, oneLine(refused.Reason))
 		}
 	}
-	for _, e := range r.Elsewhere {
-		fmt.Fprintf(w, "%s, %s: %s runs on %s: %s\n", e.SoC, stageName(e.Part), e.Op, e.Backend, oneLine(e.Reason))
+	for _, line := range elsewhere(r) {
+		fmt.Fprintln(w, oneLine(line))
 	}
 }
 
+// elsewhere says what the plan gave to other backends, a line for each reason.
+func elsewhere(r *compile.Report) (lines []string) {
+	type group struct{ soc, part, backend, reason string }
+	count := map[group]int{}
+	first := map[group]string{}
+	var order []group
+	for _, e := range r.Elsewhere {
+		g := group{e.SoC, e.Part, e.Backend, e.Reason}
+		if count[g]++; count[g] == 1 {
+			order, first[g] = append(order, g), e.Op
+		}
+	}
+	for _, g := range order {
+		line := fmt.Sprintf("%s, %s: %s", g.soc, g.part, first[g])
+		if n := count[g] - 1; n > 0 {
+			line += fmt.Sprintf(" (and %d more)", n)
+		}
+		lines = append(lines, fmt.Sprintf("%s: on %s: %s", line, g.backend, g.reason))
+	}
+	return lines
+}

@@ -103,13 +103,18 @@ func (m *Manifest) Choose(part, segment, kind, soc, library string) (file, warni
 	return list[0].File, ""
 }
 
-// sameVersion says whether a product ("QNN 2.40") is among others in the same
-// version, or in none.
+// sameVersion says whether no product of made ("QNN 2.40, HTP 5.51") is here in
+// another version.
 func sameVersion(made, here string) bool {
-	name, _, _ := strings.Cut(made, " ")
+	versions := map[string]string{}
 	for product := range strings.SplitSeq(here, ", ") {
-		if other, _, _ := strings.Cut(product, " "); other == name {
-			return product == made
+		name, version, _ := strings.Cut(product, " ")
+		versions[name] = version
+	}
+	for product := range strings.SplitSeq(made, ", ") {
+		name, version, _ := strings.Cut(product, " ")
+		if is, there := versions[name]; there && is != version {
+			return false
 		}
 	}
 	return true

@@ -48,6 +48,7 @@ func TestCompiledSegmentsAreUsedWhereTheyFit(t *testing.T) {
 		{Part: "decoder", Segment: a, Kind: "qnn", SoC: "SM8750", Library: "QNN 2.40", File: "1"},
 		{Part: "decoder", Segment: b, Kind: "qnn", SoC: "SM8750", Library: "QNN 2.40", File: "2"},
 		{Part: "decoder", Segment: a, Kind: "qnn", SoC: "SM8650", Library: "QNN 2.40", File: "3"},
+		{Part: "text_encoder", Segment: a, Kind: "qnn", SoC: "SM8750", Library: "QNN 2.40, HTP 5.51", File: "5"},
 		{Part: "decoder", Segment: a, Kind: "litert", SoC: "SM8750", Library: "LiteRT 2.3", File: "4"},
 	}}
 	for name, c := range map[string]struct{ part, segment, kind, soc, library, file, warning string }{
@@ -59,6 +60,8 @@ func TestCompiledSegmentsAreUsedWhereTheyFit(t *testing.T) {
 		"another chip":                  {"decoder", a, "qnn", "SM8550", "QNN 2.40", "", "it is for SM8650, SM8750, and this is SM8550"},
 		"another library":               {"decoder", a, "qnn", "SM8750", "QNN 2.41, onnxruntime 1.29", "", "it was made by QNN 2.40, and here is QNN 2.41, onnxruntime 1.29"},
 		"a library among others":        {"decoder", a, "qnn", "SM8750", "onnxruntime 1.29, QNN 2.40", "1", ""},
+		"two libraries":                 {"text_encoder", a, "qnn", "SM8750", "QNN 2.40, HTP 5.51", "5", ""},
+		"one library of two is another": {"text_encoder", a, "qnn", "SM8750", "QNN 2.40, HTP 5.52", "", "it was made by QNN 2.40, HTP 5.51, and here is QNN 2.40, HTP 5.52"},
 		"a library of unknown version":  {"decoder", a, "qnn", "SM8750", "", "1", ""},
 		"a segment that was not made":   {"decoder", strings.Repeat("ef", 32), "qnn", "SM8750", "QNN 2.40", "", "the profile's rewrites and rules make other segments"},
 		"a segment of the other chip's": {"decoder", b, "qnn", "SM8650", "QNN 2.40", "", "the profile's rewrites and rules make other segments"},

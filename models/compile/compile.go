@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -123,6 +124,7 @@ func Bundle(ctx context.Context, b *bundle.Bundle, o Options) (*bundle.Manifest,
 				return nil, nil, nil, err
 			}
 			p := part{options: o, npu: npu, soc: soc, name: name, report: report}
+			p.file = func(n int) string { return fmt.Sprintf("compiled/%s/%s-%d.%s", strings.ToLower(soc), name, n, npu.Kind) }
 			codes, err := p.compile(ctx, model)
 			if err != nil {
 				return nil, nil, nil, fmt.Errorf("%s for %s: %w", name, soc, err)
@@ -134,6 +136,27 @@ func Bundle(ctx context.Context, b *bundle.Bundle, o Options) (*bundle.Manifest,
 		}
 	}
 	return &m, files, report, nil
+}
+
+// Model compiles a model that is in no bundle: the code by file name, "sm8750-0.qnn".
+func Model(ctx context.Context, m *graph.Model, o Options) (map[string][]byte, *Report, error) {
+	npu, err := o.npu()
+	if err != nil {
+		return nil, nil, err
+	}
+	files, report := map[string][]byte{}, &Report{Kind: npu.Kind}
+	for _, soc := range o.SoCs {
+		p := part{options: o, npu: npu, soc: soc, name: strings.TrimSuffix(filepath.Base(m.Name), ".tflite"), report: report}
+		p.file = func(n int) string { return fmt.Sprintf("%s-%d.%s", strings.ToLower(soc), n, npu.Kind) }
+		codes, err := p.compile(ctx, m)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s for %s: %w", m.Name, soc, err)
+		}
+		for _, c := range codes {
+			files[c.File] = c.code
+		}
+	}
+	return files, report, nil
 }
 
 // npu is the profile's backend that compiles.
@@ -157,6 +180,8 @@ type part struct {
 	soc     string
 	name    string
 	report  *Report
+	// file names the code of segment n.
+	file func(n int) string
 }
 
 // made is code and what the manifest says of it.
@@ -254,7 +279,7 @@ func (p part) segments(ctx context.Context, model *graph.Model, plan *partition.
 			result.Problem = "the compiler takes nothing of it"
 		}
 		if result.Problem == "" {
-			result.Size, result.File = len(o.code), fmt.Sprintf("compiled/%s/%s-%d.%s", strings.ToLower(p.soc), p.name, n, p.npu.Kind)
+			result.Size, result.File = len(o.code), p.file(n)
 			codes = append(codes, made{bundle.Compiled{Part: p.name, Segment: fingerprint, Kind: p.npu.Kind, SoC: p.soc, Library: o.Library, File: result.File}, o.code})
 		}
 		list = append(list, result)
