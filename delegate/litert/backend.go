@@ -149,15 +149,15 @@ func (b *backend) npu(l *library, manufacturer string) (*environment, error) {
 	return l.environment(true, filepath.Dir(file))
 }
 
-// Supports implements delegate.Backend: what TensorFlow Lite takes, LiteRT takes;
-// for an NPU, shapes must not be computed. What the NPU's compiler leaves runs on the
+// Supports implements delegate.Backend: what TensorFlow Lite takes, LiteRT takes,
+// but for results whose size is computed. What an NPU's compiler leaves runs on the
 // CPU, and delegate.Delegated tells.
 func (b *backend) Supports(m *graph.Model, sub, op int) *delegate.Refusal {
-	if r := tflite.Supports(m, sub, op); r != nil || !b.options.NPU {
+	if r := tflite.Supports(m, sub, op); r != nil {
 		return r
 	}
 	o := &m.Subgraphs[sub].Ops[op]
-	if r := computedShape(m, sub, o); r != nil {
+	if r := computedSize(m, sub, o); r != nil {
 		return r
 	}
 	return traps(b.options.Target.Manufacturer, m, sub, o)

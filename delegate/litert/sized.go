@@ -88,10 +88,10 @@ func resizable(g *graph.Subgraph) bool {
 	return slices.ContainsFunc(inputsOf(g), func(t graph.Tensor) bool { return slices.Contains(t.ShapeSignature, -1) })
 }
 
-// computedShape refuses operators whose results have a size that is only known
-// when they run: an NPU's code has the sizes in it. Sizes that follow from those
-// of the inputs are no such.
-func computedShape(m *graph.Model, sub int, op *graph.Op) *delegate.Refusal {
+// computedSize refuses operators whose results have a size that is only known when
+// they have run: LiteRT wants memory for outputs before, and an NPU's code has the
+// sizes in it. Sizes that follow from those of the inputs are no such.
+func computedSize(m *graph.Model, sub int, op *graph.Op) *delegate.Refusal {
 	g := &m.Subgraphs[sub]
 	dynamic := func(t int) bool {
 		return t != graph.NoTensor && slices.Contains(g.Tensors[t].ShapeSignature, -1)
@@ -106,7 +106,7 @@ func computedShape(m *graph.Model, sub int, op *graph.Op) *delegate.Refusal {
 		// A computed input that says what size to make, and not what to make it of.
 		size := i > 0 && (g.Tensors[t].Type == graph.Int32 || g.Tensors[t].Type == graph.Int64) && !slices.Contains(takesIndices, op.Code)
 		if size || slices.Contains(makesSizes, op.Code) {
-			return delegate.Refuse(delegate.ReasonDynamic, "%s computes the size of its result; NPUs are compiled for fixed ones", op.Name())
+			return delegate.Refuse(delegate.ReasonDynamic, "%s computes the size of its result, which LiteRT must know before", op.Name())
 		}
 	}
 	return nil
