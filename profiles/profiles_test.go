@@ -17,7 +17,7 @@ import (
 )
 
 func TestEveryBuiltinProfileLoads(t *testing.T) {
-	want := []string{"coreml", "cpu-go", "hexagon", "mixed-demo", "mixed-go", "nnapi-29", "nnapi-fl6", "qnn-tflite", "qnn", "tflite-cpu", "xnnpack-cpu"}
+	want := []string{"coreml", "cpu-go", "hexagon", "litert-qualcomm", "mixed-demo", "mixed-go", "nnapi-29", "nnapi-fl6", "qnn-tflite", "qnn", "tflite-cpu", "xnnpack-cpu"}
 	if got := Builtin(); !reflect.DeepEqual(got, want) {
 		t.Fatalf("profiles %v, want %v", got, want)
 	}
@@ -58,7 +58,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		is         error
 		want       string
 	}{
-		{"an unknown name gets the nearest and the list", "mixed-dmeo", ErrUnknown, `unknown profile "mixed-dmeo"; did you mean "mixed-demo"? There are coreml, cpu-go, hexagon, mixed-demo, mixed-go, nnapi-29`},
+		{"an unknown name gets the nearest and the list", "mixed-dmeo", ErrUnknown, `unknown profile "mixed-dmeo"; did you mean "mixed-demo"? There are coreml, cpu-go, hexagon, litert-qualcomm, mixed-demo, mixed-go, nnapi-29`},
 		{"a name far from all gets the list", "phone", ErrUnknown, `unknown profile "phone"; there are coreml, cpu-go,`},
 		{"a missing file is named", filepath.Join(dir, "none.yaml"), os.ErrNotExist, "none.yaml"},
 		{"a folder is no profile", dir, nil, "is not a file"},

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -230,6 +231,10 @@ func printCompiled(c *cli.Context, file string, r *compile.Report, took time.Dur
 	}
 }
 
+// constantOf is what a reason says of which operator makes a constant, in which
+// reasons differ that are the same.
+var constantOf = regexp.MustCompile(`its constant input from op \d+ \(\w+\): `)
+
 // elsewhere says what the plan gave to other backends, a line for each reason.
 func elsewhere(r *compile.Report) (lines []string) {
 	type group struct{ soc, part, backend, reason string }
@@ -237,7 +242,7 @@ func elsewhere(r *compile.Report) (lines []string) {
 	first := map[group]string{}
 	var order []group
 	for _, e := range r.Elsewhere {
-		g := group{e.SoC, e.Part, e.Backend, e.Reason}
+		g := group{e.SoC, e.Part, e.Backend, constantOf.ReplaceAllString(e.Reason, "")}
 		if count[g]++; count[g] == 1 {
 			order, first[g] = append(order, g), e.Op
 		}
