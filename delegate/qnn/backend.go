@@ -128,7 +128,8 @@ func (b *Backend) Supports(m *graph.Model, sub, op int) *delegate.Refusal {
 	if r := b.integersOnly(m, sub, op); r != nil {
 		return r
 	}
-	if r := b.table.Check(m, sub, op); r != nil && r.Reason != delegate.ReasonOp {
+	// Sizes that are known at run time only are compiled for then.
+	if r := b.table.Check(m, sub, op); r != nil && r.Reason != delegate.ReasonOp && r.Reason != delegate.ReasonDynamic {
 		return r
 	}
 	return nil
