@@ -216,12 +216,49 @@ func (c *converter) convolved(op *graph.Op, w *constant, win window, groups int,
 	if err != nil {
 		return err
 	}
-	in := []string{c.real(x, channelsFirst), c.realOf(w, true)}
+	picture := c.real(x, channelsFirst)
+	if !c.quantize && groups == 1 && win.wrong(w.shape[1]) {
+		picture = c.node("Pad", []string{picture, c.ints(0, 0, 0, 0, 0, enoughChannels-w.shape[1], 0, 0)}, attribute{"mode", "constant"})
+		w = w.floats().moreChannels()
+	}
+	in := []string{picture, c.realOf(w, true)}
 	if bias != "" {
 		in = append(in, bias)
 	}
 	y := c.node("Conv", in, append(attributes, attribute{"group", groups})...)
 	return c.set(op.Outputs[0], channelsFirst, y, act)
+}
+
+// Convolutions of floats with a stride of 2, a window larger than 8 and less than
+// five channels give wrong values on HTP v73 and later (HTP 5.51: 0 dB against the
+// right ones, with other sizes 69 dB). They get channels of zeros.
+const (
+	wrongStride    = 2
+	rightSize      = 8
+	enoughChannels = 5
+)
+
+func (w window) wrong(channels int) bool {
+	return (w.stride[0] == wrongStride || w.stride[1] == wrongStride) && max(w.size[0], w.size[1]) > rightSize && channels < enoughChannels
+}
+
+// moreChannels fills the second dimension of FLOAT32 weights up with zeros.
+func (k *constant) moreChannels() *constant {
+	n := *k
+	n.key += "c"
+	n.shape = slices.Clone(k.shape)
+	n.shape[1] = enoughChannels
+	n.load = func() []byte {
+		data := k.load()
+		filter := k.shape[1] * k.shape[2] * k.shape[3] * 4
+		room := filter / k.shape[1] * enoughChannels
+		out := make([]byte, k.shape[0]*room)
+		for i := range k.shape[0] {
+			copy(out[i*room:], data[i*filter:(i+1)*filter])
+		}
+		return out
+	}
+	return &n
 }
 
 // transposeConv is the gradient of a convolution: its padding is that of the
