@@ -124,7 +124,9 @@ func Bundle(ctx context.Context, b *bundle.Bundle, o Options) (*bundle.Manifest,
 				return nil, nil, nil, err
 			}
 			p := part{options: o, npu: npu, soc: soc, name: name, report: report}
-			p.file = func(n int) string { return fmt.Sprintf("compiled/%s/%s-%d.%s", strings.ToLower(soc), name, n, npu.Kind) }
+			p.file = func(n int) string {
+				return fmt.Sprintf("compiled/%s/%s-%d.%s", strings.ToLower(soc), name, n, npu.Kind)
+			}
 			codes, err := p.compile(ctx, model)
 			if err != nil {
 				return nil, nil, nil, fmt.Errorf("%s for %s: %w", name, soc, err)
