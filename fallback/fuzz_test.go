@@ -28,7 +28,7 @@ func FuzzRun(f *testing.F) {
 		// Changes that the reader lets through, which those of single bytes
 		// seldom are.
 		for k := range 3 {
-			if changed, err := graph.Marshal(damaged(rand.New(rand.NewPCG(uint64(n), uint64(k))), c.Model)); err == nil {
+			if changed, err := graph.Marshal(delegatetest.Damaged(rand.New(rand.NewPCG(uint64(n), uint64(k))), c.Model)); err == nil {
 				f.Add(changed)
 			}
 		}

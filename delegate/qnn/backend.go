@@ -260,8 +260,12 @@ func (b *Backend) compile(model *onnx.Model, from source, l libraries, device *o
 			return nil, "", err
 		}
 	}
+	data, err := from.data(model)
+	if err != nil {
+		return nil, "", err
+	}
 	said, err = listen(func() error {
-		s, err = newSession(model, from.data(model), options)
+		s, err = newSession(model, data, options)
 		return err
 	})
 	return s, said, err

@@ -28,9 +28,9 @@ type source struct {
 }
 
 // data is the file of the graph.
-func (s source) data(model *onnx.Model) []byte {
+func (s source) data(model *onnx.Model) ([]byte, error) {
 	if s.code != nil {
-		return s.code
+		return s.code, nil
 	}
 	return model.Encode()
 }

@@ -49,10 +49,15 @@ func (c *converter) operands(op *graph.Op, n int) (names []string, o order, err 
 		return nil, 0, delegate.Refuse(delegate.ReasonOperand, "%d inputs and %d outputs; takes %d and 1", len(op.Inputs), len(op.Outputs), n)
 	}
 	o = c.channels(op.Inputs[:n]...)
-	if c.rank(op.Outputs[0]) != 4 {
-		o = asFile
+	for _, t := range op.Inputs[:n] {
+		if c.rank(op.Outputs[0]) != 4 || t != graph.NoTensor && c.rank(t) > 4 {
+			o = asFile
+		}
 	}
 	for _, t := range op.Inputs[:n] {
+		if t == graph.NoTensor {
+			return nil, 0, delegate.Refuse(delegate.ReasonOperand, "an input is left out")
+		}
 		name, err := c.operand(t, o, c.rank(op.Outputs[0]))
 		if err != nil {
 			return nil, 0, err

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -38,7 +39,8 @@ type Value struct {
 
 // Convert writes a segment of one subgraph. shapes are those of the inputs where
 // they differ from the file's; nil for none. The error names the operator.
-func Convert(segment *graph.Model, shapes [][]int) (*Model, error) {
+func Convert(segment *graph.Model, shapes [][]int) (m *Model, err error) {
+	defer guard(&err)
 	c := newConverter(segment, 0)
 	if shapes != nil {
 		for i, t := range c.g.Inputs {
@@ -77,7 +79,14 @@ func Check(m *graph.Model, sub, op int) *delegate.Refusal {
 }
 
 // check writes operators for nobody.
-func check(m *graph.Model, sub int, ops []int) *delegate.Refusal {
+func check(m *graph.Model, sub int, ops []int) (r *delegate.Refusal) {
+	var mistake error
+	defer func() {
+		if mistake != nil {
+			r = refusal(mistake)
+		}
+	}()
+	defer guard(&mistake)
 	c := newConverter(m, sub)
 	for _, i := range ops {
 		o := &c.g.Ops[i]
@@ -101,6 +110,14 @@ func check(m *graph.Model, sub int, ops []int) *delegate.Refusal {
 		}
 	}
 	return nil
+}
+
+// guard turns a panic of a writer into an error: a mistake of ours must not end
+// the program.
+func guard(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("mistake in the ONNX writer: %v; please report it", r)
+	}
 }
 
 func refusal(err error) *delegate.Refusal {
@@ -206,6 +223,9 @@ func (c *converter) output(i, t int) error {
 	if err != nil {
 		return err
 	}
+	if !c.constant(t) && c.forms[t] == nil {
+		return errors.New("nothing computes it")
+	}
 	name := "out" + strconv.Itoa(i)
 	inner := c.raw(t, asFile)
 	if len(c.shapes[t]) == 0 {
@@ -283,6 +303,11 @@ func (c *converter) operator(i int) error {
 				return delegate.Refuse(delegate.ReasonQuantization, "%s is computed and has a scale a channel", c.m.TensorLabel(c.sub, t))
 			}
 			c.quantize = true
+		}
+	}
+	for _, t := range op.Inputs {
+		if t != graph.NoTensor && !c.constant(t) && c.forms[t] == nil {
+			return fmt.Errorf("nothing computes %s", c.m.TensorLabel(c.sub, t))
 		}
 	}
 	write := writers[op.Code]

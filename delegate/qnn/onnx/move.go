@@ -13,6 +13,11 @@ import (
 func reshape(c *converter, op *graph.Op) error {
 	if c.constant(op.Inputs[0]) {
 		k := c.constantOf(op.Inputs[0])
+		from, err := graph.Elements(k.shape)
+		to, err2 := graph.Elements(c.shape(op.Outputs[0]))
+		if err != nil || err2 != nil || from != to {
+			return delegate.Refuse(delegate.ReasonShape, "%v cannot have the shape %v", k.shape, c.shape(op.Outputs[0]))
+		}
 		if k.q == nil || len(k.q.Scale) == 1 {
 			c.folded[op.Outputs[0]] = k.withShape(c.shape(op.Outputs[0])...)
 			return nil
@@ -27,6 +32,12 @@ func transposition(c *converter, op *graph.Op) error {
 		return err
 	}
 	x := op.Inputs[0]
+	sorted := slices.Sorted(slices.Values(perm))
+	for i, p := range sorted {
+		if p != i || len(perm) != c.rank(x) {
+			return delegate.Refuse(delegate.ReasonOption, "permutation %v of %d dimensions", perm, c.rank(x))
+		}
+	}
 	if c.constant(x) {
 		c.folded[op.Outputs[0]] = c.constantOf(x).transposed(perm...)
 		return nil
@@ -138,6 +149,9 @@ func split(c *converter, op *graph.Op) error {
 	}
 	var sizes []int
 	for _, t := range op.Outputs {
+		if c.rank(t) != c.rank(x) {
+			return delegate.Refuse(delegate.ReasonShape, "%v is no part of %v", c.shape(t), c.shape(x))
+		}
 		sizes = append(sizes, c.shape(t)[axis])
 	}
 	o := c.channels(x)
@@ -353,6 +367,10 @@ func mirrorPad(c *converter, op *graph.Op) error {
 		}
 		if before[axis] > d-edge || after[axis] > d-edge {
 			return delegate.Refuse(delegate.ReasonOption, "a padding larger than the dimension")
+		}
+		const most = 1 << 20 // the indices are numbers in the model
+		if d > most {
+			return delegate.Refuse(delegate.ReasonShape, "a dimension of %d; takes up to %d", d, most)
 		}
 		var indices []int
 		for i := before[axis]; i > 0; i-- {

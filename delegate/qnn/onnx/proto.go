@@ -123,7 +123,8 @@ func (i *initializer) appendTo(m message, field protowire.Number) message {
 
 // Encode is the model's file. It holds all constants, once more than the segment
 // does.
-func (m *Model) Encode() []byte {
+func (m *Model) Encode() (data []byte, err error) {
+	defer guard(&err)
 	var g message
 	size := 0
 	for _, n := range m.nodes {
@@ -146,5 +147,5 @@ func (m *Model) Encode() []byte {
 	}
 	file := message(nil).number(1, fileFormat).text(2, "nanoflux").bytes(8, message(nil).text(1, "").number(2, operatorSet))
 	file = append(make(message, 0, len(file)+len(g)+16), file...)
-	return file.bytes(7, g)
+	return file.bytes(7, g), nil
 }
