@@ -17,7 +17,7 @@ import (
 )
 
 func TestEveryBuiltinProfileLoads(t *testing.T) {
-	want := []string{"coreml", "cpu-go", "hexagon", "litert-qualcomm", "mixed-demo", "mixed-go", "nnapi-29", "nnapi-fl6", "qnn-tflite", "qnn", "tflite-cpu", "xnnpack-cpu"}
+	want := []string{"coreml", "cpu-go", "hexagon", "litert-qualcomm", "mixed-demo", "mixed-go", "nnapi-29", "nnapi-fl6", "qnn-sm8450", "qnn-sm8550", "qnn-sm8650", "qnn-sm8750", "qnn-sm8850", "qnn-tflite", "qnn", "tflite-cpu", "xnnpack-cpu"}
 	if got := Builtin(); !reflect.DeepEqual(got, want) {
 		t.Fatalf("profiles %v, want %v", got, want)
 	}
