@@ -42,7 +42,11 @@ func TestEveryProfileGivesTheSamePicture(t *testing.T) {
 	}
 	want := must[*Result](t)(pocketPipeline(t, "cpu-go").Generate(t.Context(), request))
 	for _, name := range names {
-		rewrites := must[*profiles.Profile](t)(profiles.Load(name)).Rewrites
+		profile := must[*profiles.Profile](t)(profiles.Load(name))
+		if profile.Backends[0].Kind == "qnn" {
+			continue // in half precision: npu_test.go
+		}
+		rewrites := profile.Rewrites
 		got := must[*Result](t)(pocketPipeline(t, name).Generate(t.Context(), request))
 		worst, squares := 0, 0.0
 		for i, a := range got.Image.Pix {
