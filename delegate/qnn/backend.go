@@ -39,7 +39,7 @@ func open(o map[string]any) (delegate.Backend, error) {
 		return nil, err
 	}
 	return &Backend{Config: Config{
-		SoC: soc, FP16: o["precision"] == "fp16", Performance: o["performance"].(string), VTCM: o["vtcm"].(int),
+		SoC: soc, FP16: o["precision"] == "fp16", W8A16: o["precision"] == "w8a16", Performance: o["performance"].(string), VTCM: o["vtcm"].(int),
 		Optimization: o["optimization"].(int), Libraries: o["libraries"].(string), Cache: o["cache"].(string),
 	}, table: takes}, nil
 }
@@ -49,7 +49,10 @@ type Config struct {
 	SoC support.SoC
 	// FP16 computes floats in half precision; without it a segment must be
 	// quantized throughout.
-	FP16        bool
+	FP16 bool
+	// W8A16 computes floats with integers, by the ranges in the segment: 8 bits
+	// for weights, 16 for the rest.
+	W8A16       bool
 	Performance string
 	// VTCM is in MB, 0 for the compiler's choice.
 	VTCM         int
@@ -97,8 +100,11 @@ func (b *Backend) Probe(context.Context) (delegate.Device, error) {
 		Library:     l.backend, Version: version,
 		Features: []string{"soc=" + b.SoC.Model, fmt.Sprintf("htp=v%d", b.SoC.HTP)},
 	}
-	if b.FP16 {
+	switch {
+	case b.FP16:
 		d.Features = append(d.Features, "fp16")
+	case b.W8A16:
+		d.Features = append(d.Features, "w8a16")
 	}
 	if license := first(filepath.Join(filepath.Dir(l.backend), "Qualcomm_LICENSE.pdf")); license != "" {
 		d.Features = append(d.Features, "license="+license)
@@ -135,10 +141,19 @@ func (b *Backend) Supports(m *graph.Model, sub, op int) *delegate.Refusal {
 	return nil
 }
 
+// convert writes a segment as ONNX in the precision of the options.
+func (b *Backend) convert(segment *graph.Model, shapes [][]int) (*onnx.Model, error) {
+	floats := func(t graph.Tensor) bool { return t.Type == graph.Float32 }
+	if b.W8A16 && slices.ContainsFunc(segment.Subgraphs[0].Tensors, floats) {
+		return onnx.ConvertW8A16(segment, shapes)
+	}
+	return onnx.Convert(segment, shapes)
+}
+
 // integersOnly refuses floats where the profile says that nothing computes them.
 func (b *Backend) integersOnly(m *graph.Model, sub, op int) *delegate.Refusal {
 	o := &m.Subgraphs[sub].Ops[op]
-	if b.FP16 || o.Code == schema.BuiltinOperatorQUANTIZE || o.Code == schema.BuiltinOperatorDEQUANTIZE {
+	if b.FP16 || b.W8A16 || o.Code == schema.BuiltinOperatorQUANTIZE || o.Code == schema.BuiltinOperatorDEQUANTIZE {
 		return nil
 	}
 	for i, t := range o.Inputs {
@@ -180,7 +195,7 @@ func (b *Backend) session(segment *graph.Model, shapes [][]int, code []byte) (*s
 	if !b.cpu && onlyQuantizes(segment) {
 		return nil, &refusedError{segment, []complaint{{0, "the QNN provider makes no graph of floats to integers or back alone"}}}
 	}
-	model, err := onnx.Convert(segment, shapes)
+	model, err := b.convert(segment, shapes)
 	if err != nil {
 		return nil, err
 	}

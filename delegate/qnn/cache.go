@@ -27,7 +27,7 @@ func (b *Backend) kept(l libraries, segment *graph.Model, shapes [][]int) (strin
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintln(h, segment.Fingerprint(), shapes, version, ort.GetVersion(), b.SoC.Model, b.FP16, b.VTCM, b.Optimization, writerVersion)
+	fmt.Fprintln(h, segment.Fingerprint(), shapes, version, ort.GetVersion(), b.SoC.Model, b.FP16, b.W8A16, b.VTCM, b.Optimization, writerVersion)
 	name := strings.ToLower(b.SoC.Model) + "-" + hex.EncodeToString(h.Sum(nil))[:32] + ".onnx"
 	return filepath.Join(b.Cache, name), nil
 }

@@ -74,7 +74,7 @@ func (b *Backend) precompile(ctx context.Context, segment *graph.Model) (*delega
 	for _, t := range g.Inputs {
 		shapes = append(shapes, g.Tensors[t].Shape)
 	}
-	model, err := onnx.Convert(segment, shapes)
+	model, err := b.convert(segment, shapes)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ func kind() delegate.Kind {
 		Vendor:  true,
 		Options: []delegate.Option{
 			{Name: "soc", Default: "SM8750", Help: "the chip's model"},
-			{Name: "precision", Default: "fp16", OneOf: []string{"fp16", "quantized"}, Help: "quantized takes no floats inside: for chips whose NPU has none"},
+			{Name: "precision", Default: "fp16", OneOf: []string{"fp16", "w8a16", "quantized"}, Help: "how floats are computed: w8a16 with integers, for which nanoflux calibrate notes ranges; quantized takes none"},
 			{Name: "performance", Default: "burst", OneOf: performanceModes, Help: "the NPU's performance mode"},
 			{Name: "vtcm", Default: 0, Max: 64, Help: "MB of the NPU's fast memory to use; 0 for what the compiler takes"},
 			{Name: "optimization", Default: 3, Min: 1, Max: 3, Help: "how hard the compiler tries: 1, 2 or 3"},

@@ -334,6 +334,9 @@ func narrow(values []int64, typ graph.TensorType) (out []byte) {
 // realOf is a constant as reals: where the operator is quantized, integers that
 // DequantizeLinear reads, and floats elsewhere. Weights stay signed.
 func (c *converter) realOf(k *constant, weights bool) string {
+	if c.w8a16 && c.quantize && !weights && (k.q != nil || k.typ == graph.Float32 || k.typ == graph.Float16) {
+		k = c.constant16(k)
+	}
 	if k.q == nil || !c.quantize {
 		if k.q != nil || k.typ == graph.Float16 {
 			k = k.floats()

@@ -146,7 +146,15 @@ func (c *converter) unary(op *graph.Op, f func(x string) string) error {
 }
 
 func rsqrt(c *converter, op *graph.Op) error {
-	return c.unary(op, func(x string) string { return c.node("Div", []string{c.float(1), c.node("Sqrt", []string{x})}) })
+	return c.unary(op, func(x string) string {
+		one, root := c.float(1), c.node("Sqrt", []string{x})
+		if c.w8a16 {
+			_, most := range16(&c.g.Tensors[op.Inputs[0]])
+			one = c.realOf(&constant{key: "one", typ: graph.Float32, load: func() []byte { return graph.Bytes([]float32{1}) }}, false)
+			root = c.again16(root, 0, float32(math.Sqrt(float64(most))))
+		}
+		return c.node("Div", []string{one, root})
+	})
 }
 
 func square(c *converter, op *graph.Op) error {
@@ -205,7 +213,10 @@ func dequantizeOp(c *converter, op *graph.Op) error {
 		if k.q == nil && k.typ != graph.Float16 && k.typ != graph.Float32 {
 			return delegate.Refuse(delegate.ReasonQuantization, "the input has no scale")
 		}
-		c.folded[op.Outputs[0]] = k.floats()
+		if !c.w8a16 || k.typ != graph.Int8 {
+			k = k.floats()
+		}
+		c.folded[op.Outputs[0]] = k
 		return nil
 	}
 	if x := &c.g.Tensors[op.Inputs[0]]; x.Type == graph.Float16 {

@@ -13,7 +13,15 @@ func (c *converter) weights(op *graph.Op, i int) (*constant, error) {
 	if i >= len(op.Inputs) || !c.constant(op.Inputs[i]) {
 		return nil, delegate.Refuse(delegate.ReasonConstant, "input %d must be constant", i)
 	}
-	return c.constantOf(op.Inputs[i]), nil
+	k := c.constantOf(op.Inputs[i])
+	if c.w8a16 && k.q == nil && len(k.shape) == 4 {
+		out := 0
+		if op.Code == schema.BuiltinOperatorDEPTHWISE_CONV_2D {
+			out = 3
+		}
+		k = c.weights8(k, out)
+	}
+	return k, nil
 }
 
 // bias is the name of a bias, empty for none. Where the layer is quantized it is
@@ -31,6 +39,9 @@ func (c *converter) bias(op *graph.Op, i, x int, w *constant) (string, error) {
 	}
 	k := c.constantOf(t)
 	if k.typ == graph.Float32 || k.typ == graph.Float16 {
+		if c.w8a16 && w != nil && w.q != nil {
+			return c.realOf(c.bias32(k, x, w), true), nil
+		}
 		return c.use(k.floats()), nil
 	}
 	in := c.g.Tensors[x].Quantization
@@ -69,6 +80,9 @@ func fullyConnected(c *converter, op *graph.Op) error {
 	var k *constant
 	if c.constant(w) {
 		k = c.constantOf(w)
+		if c.w8a16 && k.q == nil {
+			k = c.weights8(k, 0)
+		}
 	}
 	bias, err := c.bias(op, 2, x, k)
 	if err != nil {

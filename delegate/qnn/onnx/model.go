@@ -41,7 +41,11 @@ type Value struct {
 // they differ from the file's; nil for none. The error names the operator.
 func Convert(segment *graph.Model, shapes [][]int) (m *Model, err error) {
 	defer guard(&err)
-	c := newConverter(segment, 0)
+	return newConverter(segment, 0).convert(shapes)
+}
+
+// convert writes the segment.
+func (c *converter) convert(shapes [][]int) (*Model, error) {
 	if shapes != nil {
 		for i, t := range c.g.Inputs {
 			c.shapes[t] = shapes[i]
@@ -54,7 +58,7 @@ func Convert(segment *graph.Model, shapes [][]int) (m *Model, err error) {
 	}
 	for i := range c.g.Ops {
 		if err := c.operator(i); err != nil {
-			return nil, fmt.Errorf("%s: %w", segment.OpLabel(0, i), err)
+			return nil, fmt.Errorf("%s: %w", c.m.OpLabel(0, i), err)
 		}
 	}
 	for i, t := range c.g.Outputs {
@@ -157,6 +161,9 @@ type converter struct {
 	quantize bool
 	named    map[string]bool
 	made     map[string]string // constants by what they are made of
+	// w8a16: see ConvertW8A16; wide are the tensors that are floats at the border.
+	w8a16 bool
+	wide  map[int]bool
 	// resized: the shapes of results follow from the inputs' and not from the file.
 	resized bool
 }
@@ -188,7 +195,9 @@ func newConverter(m *graph.Model, sub int) *converter {
 // border is how a tensor crosses the model's border.
 func (c *converter) border(t int) (typ graph.TensorType, shape []int, flipped bool, err error) {
 	x := &c.g.Tensors[t]
-	typ, flipped = stored(x)
+	if typ, flipped = stored(x); c.wide[t] {
+		typ = graph.Float32
+	}
 	shape = slices.Clone(c.shapes[t])
 	if len(shape) == 0 {
 		shape = []int{1}
@@ -213,6 +222,10 @@ func (c *converter) input(t int) error {
 		c.op = -1
 		inner = c.reshaped(name, nil)
 	}
+	if c.wide[t] {
+		c.op = -1
+		inner = c.quantized(inner, &c.g.Tensors[t])
+	}
 	c.forms[t] = &forms{name: [2]string{asFile: inner}}
 	c.out.Inputs = append(c.out.Inputs, Value{Name: name, Tensor: slices.Index(c.g.Inputs, t), Type: typ, Shape: shape, Segment: c.shapes[t], Flipped: flipped})
 	return nil
@@ -228,6 +241,10 @@ func (c *converter) output(i, t int) error {
 	}
 	name := "out" + strconv.Itoa(i)
 	inner := c.raw(t, asFile)
+	if c.wide[t] && !c.constant(t) {
+		c.op = -1
+		inner = c.dequantized(inner, &c.g.Tensors[t])
+	}
 	if len(c.shapes[t]) == 0 {
 		c.op = -1
 		inner = c.reshaped(inner, shape)
