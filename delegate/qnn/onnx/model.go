@@ -164,8 +164,6 @@ type converter struct {
 	// w8a16: see ConvertW8A16; wide are the tensors that are floats at the border.
 	w8a16 bool
 	wide  map[int]bool
-	// resized: the shapes of results follow from the inputs' and not from the file.
-	resized bool
 }
 
 // order is the order of a tensor's dimensions.
