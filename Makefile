@@ -3,7 +3,7 @@
 
 ARCH := $(shell go env GOARCH)
 
-.PHONY: demo build build-tflite emunpu generate coverage-table faults lint test fuzz cross emulate android clean
+.PHONY: demo build build-tflite emunpu generate coverage-table faults htp-picture lint test fuzz cross emulate android clean
 
 ## demo: three pictures from three prompts; needs Go and nothing else
 demo: build
@@ -51,6 +51,10 @@ test:
 faults: build/tflite/ready
 	@ci/emunpu $(ARCH)
 	@eval "$$(ci/env $(ARCH))" && go run -tags tflite ./ci/faults
+
+## htp-picture: pictures on Qualcomm's simulated NPUs against the Go kernels' (PROMPTS, 8; about 20 minutes); ci/setup qnn first
+htp-picture: build/tflite/ready
+	@eval "$$(ci/env $(ARCH))" && go build -tags tflite -o build/htp ./ci/htp && build/htp -prompts $${PROMPTS:-8} -sheet docs/pictures/htp.png
 
 ## fuzz: every fuzz target, longer than make test (FUZZTIME, 2m each)
 fuzz:
