@@ -12,6 +12,7 @@ import (
 	"nanoflux/graph/rewrite"
 	"nanoflux/models/bundle/pocket"
 	"nanoflux/models/flux"
+	"nanoflux/models/nanoflux"
 	"nanoflux/models/weights"
 	"nanoflux/partition"
 )
@@ -99,14 +100,14 @@ func TestTheTrueSizeIsThePublishedOne(t *testing.T) {
 	modulation := func(name string) bool {
 		return strings.Contains(name, "norm") || strings.Contains(name, "time_text_embed")
 	}
-	if n := elements(nanoDenoiser.Tensors(), modulation); n < 1_762_000_000 || n > 1_764_000_000 {
+	if n := elements(nanoflux.Denoiser.Tensors(), modulation); n < 1_762_000_000 || n > 1_764_000_000 {
 		t.Errorf("the denoiser has %d parameters", n)
 	}
 	none := func(string) bool { return false }
-	if n := elements(nanoEncoder.Tensors(), none); n < 334_000_000 || n > 336_000_000 {
+	if n := elements(nanoflux.Encoder.Tensors(), none); n < 334_000_000 || n > 336_000_000 {
 		t.Errorf("the text encoder has %d parameters", n)
 	}
-	if n := elements(nanoDecoder.DecoderTensors(), none); n < 49_000_000 || n > 50_000_000 {
+	if n := elements(nanoflux.Decoder.DecoderTensors(), none); n < 49_000_000 || n > 50_000_000 {
 		t.Errorf("the decoder has %d parameters", n)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"nanoflux/graph"
 	"nanoflux/models/bundle/pocket"
 	"nanoflux/models/flux"
+	"nanoflux/models/nanoflux"
 	"nanoflux/models/text"
 	"nanoflux/models/vae"
 	"nanoflux/models/weights"
@@ -25,30 +26,6 @@ type subject struct {
 	// file is the model of a file.
 	file *graph.Model
 }
-
-// NanoFLUX's published sizes. The encoder is T5-Large; the paper's two layers
-// that widen its states are not part of the encoder's graph here. The rotary
-// axes of a head of 96 were not published; these are the teacher's, scaled.
-var (
-	nanoDenoiser = flux.Config{
-		InChannels: 64, OutChannels: 64, Layers: 19, SingleLayers: 24,
-		Heads: 16, HeadDim: 96, MLPRatio: 4, TextDim: 4096, PooledDim: 768,
-		AxesDims: []int{12, 42, 42}, Theta: 10000,
-	}
-	nanoEncoder = text.T5Config{
-		Vocabulary: 32128, Width: 1024, Heads: 16, HeadDim: 64, Hidden: 4096, Layers: 24,
-		Buckets: 32, MaxDistance: 128, Eps: 1e-6,
-	}
-	nanoDecoder = vae.KLConfig{
-		ImageChannels: 3, LatentChannels: 16, Channels: []int{128, 256, 512, 512}, Blocks: 2, Groups: 32,
-		Scale: 0.3611, Shift: 0.1159,
-	}
-)
-
-const (
-	nanoText = 256 // text tokens
-	nanoSide = 64  // sides of the latent of a picture of 512 × 512
-)
 
 // subjects are all models of the table. close lets the files go.
 func subjects() (list []subject, closeAll func() error, err error) {
@@ -73,22 +50,22 @@ func subjects() (list []subject, closeAll func() error, err error) {
 // nano are graphs of NanoFLUX's true size.
 func nano() []subject {
 	list := []subject{{
-		family: "NanoFLUX", part: "text encoder", blocks: scopes("layer", nanoEncoder.Layers),
+		family: "NanoFLUX", part: "text encoder", blocks: scopes("layer", nanoflux.Encoder.Layers),
 		stored: func(s weights.Storage) (*graph.Model, error) {
-			w, err := weights.Blank(nanoEncoder.Tensors())
+			w, err := weights.Blank(nanoflux.Encoder.Tensors())
 			if err != nil {
 				return nil, err
 			}
-			return text.BuildT5(nanoEncoder, w, text.T5Options{Tokens: nanoText, Storage: weights.Uniform(s)})
+			return text.BuildT5(nanoflux.Encoder, w, text.T5Options{Tokens: nanoflux.TextTokens, Storage: weights.Uniform(s)})
 		},
 	}}
 	// 1024 image tokens, and the quarter of them in its down-sampled blocks.
-	for _, side := range []int{nanoSide / 2, nanoSide / 4} {
+	for _, side := range []int{nanoflux.LatentSide / 2, nanoflux.LatentSide / 4} {
 		list = append(list, subject{
-			family: "NanoFLUX", part: fmt.Sprintf("denoiser, %d + %d tokens", side*side, nanoText),
-			blocks: append(scopes("double", nanoDenoiser.Layers), scopes("single", nanoDenoiser.SingleLayers)...),
+			family: "NanoFLUX", part: fmt.Sprintf("denoiser, %d + %d tokens", side*side, nanoflux.TextTokens),
+			blocks: append(scopes("double", nanoflux.Denoiser.Layers), scopes("single", nanoflux.Denoiser.SingleLayers)...),
 			stored: func(s weights.Storage) (*graph.Model, error) {
-				return denoiser(nanoDenoiser, flux.Shape{Rows: side, Columns: side, TextTokens: nanoText}, s)
+				return denoiser(nanoflux.Denoiser, flux.Shape{Rows: side, Columns: side, TextTokens: nanoflux.TextTokens}, s)
 			},
 		})
 	}
@@ -98,8 +75,8 @@ func nano() []subject {
 		wanted []weights.Spec
 		build  func(width, rows, columns int, w weights.Source, o flux.Options) (*graph.Model, error)
 	}{
-		{"downsampler", nanoSide / 2, flux.DownsamplerTensors(nanoDenoiser.Width()), flux.BuildDownsampler},
-		{"upsampler", nanoSide / 4, flux.UpsamplerTensors(nanoDenoiser.Width()), flux.BuildUpsampler},
+		{"downsampler", nanoflux.LatentSide / 2, flux.DownsamplerTensors(nanoflux.Denoiser.Width()), flux.BuildDownsampler},
+		{"upsampler", nanoflux.LatentSide / 4, flux.UpsamplerTensors(nanoflux.Denoiser.Width()), flux.BuildUpsampler},
 	} {
 		list = append(list, subject{
 			family: "NanoFLUX", part: r.part,
@@ -108,18 +85,18 @@ func nano() []subject {
 				if err != nil {
 					return nil, err
 				}
-				return r.build(nanoDenoiser.Width(), r.side, r.side, w, flux.Options{Storage: weights.Uniform(s)})
+				return r.build(nanoflux.Denoiser.Width(), r.side, r.side, w, flux.Options{Storage: weights.Uniform(s)})
 			},
 		})
 	}
 	return append(list, subject{
 		family: "NanoFLUX", part: "decoder",
 		stored: func(s weights.Storage) (*graph.Model, error) {
-			w, err := weights.Blank(nanoDecoder.DecoderTensors())
+			w, err := weights.Blank(nanoflux.Decoder.DecoderTensors())
 			if err != nil {
 				return nil, err
 			}
-			return vae.BuildKLDecoder(nanoDecoder, w, nanoSide, nanoSide, vae.Options{Storage: weights.Uniform(s)})
+			return vae.BuildKLDecoder(nanoflux.Decoder, w, nanoflux.LatentSide, nanoflux.LatentSide, vae.Options{Storage: weights.Uniform(s)})
 		},
 	})
 }

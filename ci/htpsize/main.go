@@ -1,0 +1,99 @@
+// Command htpsize compiles the blocks of NanoFLUX's true size for Qualcomm's NPUs,
+// with made-up weights, and adds them up: time and memory of the compiler, size of
+// the code, and whether the whole fits. `make htp-size` runs it; docs/htp.md keeps
+// what it printed last.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	_ "nanoflux/delegate/all"
+	"nanoflux/models/compile"
+	"nanoflux/partition"
+	"nanoflux/profiles"
+)
+
+// compiler in its environment has this program compile one segment.
+const compiler = "NANOFLUX_HTPSIZE_COMPILER"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	err := error(nil)
+	if os.Getenv(compiler) != "" {
+		err = compile.Serve(ctx, os.Stdin, os.Stdout)
+	} else {
+		err = run(ctx)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "htpsize:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	socs := flag.String("soc", "SM8750,SM8650", "chips, with commas between")
+	only := flag.String("only", "", "only parts whose name begins so")
+	deadline := flag.Duration("deadline", 20*time.Minute, "for one part")
+	flag.Parse()
+	if err := os.Setenv(compiler, "1"); err != nil {
+		return err
+	}
+	fmt.Println("| chip | part | there are | weights, fp16 | compiled in | memory | code | all of them |")
+	fmt.Println("|---|---|---|---|---|---|---|---|")
+	for _, soc := range strings.Split(*socs, ",") {
+		total := int64(0)
+		for _, p := range parts() {
+			if !strings.HasPrefix(p.name, *only) {
+				continue
+			}
+			s, weights, err := p.compile(ctx, soc, *deadline)
+			switch {
+			case err != nil:
+				return fmt.Errorf("%s: %w", p.name, err)
+			case s.Problem != "":
+				fmt.Printf("| %s | %s | %d | %.0f MB | %.0f s | %.1f GB | none: %s | – |\n", soc, p.name, p.count, megabytes(weights), s.Took.Seconds(), gigabytes(s.PeakMemory), s.Problem)
+				continue
+			}
+			all := int64(p.count) * int64(s.Size)
+			total += all
+			fmt.Printf("| %s | %s | %d | %.0f MB | %.0f s | %.1f GB | %.0f MB | %.0f MB |\n", soc, p.name, p.count, megabytes(weights), s.Took.Seconds(), gigabytes(s.PeakMemory), megabytes(int64(s.Size)), megabytes(all))
+		}
+		fmt.Printf("| %s | **sum** | | | | | | **%.2f GB** |\n", soc, gigabytes(total))
+	}
+	return nil
+}
+
+// compile compiles a part for a chip, in one segment.
+func (p part) compile(ctx context.Context, soc string, deadline time.Duration) (s compile.Segment, weights int64, err error) {
+	m, err := p.build()
+	if err != nil {
+		return s, 0, err
+	}
+	for _, b := range m.Buffers {
+		weights += int64(len(b)) / 2 // they are float32
+	}
+	text := fmt.Sprintf("version: 1\nname: size\nbackends:\n  - {kind: qnn, options: {soc: %s}}\n  - {kind: fallback}\npolicy: fail\n", soc)
+	profile, err := profiles.Parse([]byte(text), "size.yaml", partition.CheckBackend)
+	if err != nil {
+		return s, 0, err
+	}
+	_, report, err := compile.Model(ctx, m, compile.Options{Profile: profile, SoCs: []string{soc}, Command: []string{os.Args[0]}, Deadline: deadline})
+	if err != nil {
+		return s, 0, err
+	}
+	if len(report.Segments) != 1 || len(report.Elsewhere) != 0 {
+		return s, 0, fmt.Errorf("%d segments, elsewhere %v", len(report.Segments), report.Elsewhere)
+	}
+	return report.Segments[0], weights, nil
+}
+
+func megabytes(n int64) float64 { return float64(n) / 1e6 }
+
+func gigabytes(n int64) float64 { return float64(n) / 1e9 }
