@@ -51,6 +51,10 @@ func (t *Trial) Ask(ctx context.Context, segment *graph.Model) (taken bool, reas
 	case errors.Is(err, delegate.ErrUnavailable), errors.Is(err, delegate.ErrClosed):
 		return false, "", err
 	default:
+		var refused *delegate.RefusedError
+		if errors.As(err, &refused) {
+			return false, refused.Ops[0].Reason, nil
+		}
 		return false, err.Error(), nil
 	}
 	// The operator is the last one; those before it make its constants, which the

@@ -39,6 +39,10 @@ func toFailure(err error) *failure {
 	if errors.As(err, &refusal) {
 		f.Refusal = refusal
 	}
+	var refused *delegate.RefusedError
+	if errors.As(err, &refused) {
+		f.Refused = refused.Ops
+	}
 	return f
 }
 
@@ -64,6 +68,9 @@ func (e *remoteError) Unwrap() []error {
 	}
 	if e.failure.Refusal != nil {
 		list = append(list, e.failure.Refusal)
+	}
+	if len(e.failure.Refused) > 0 {
+		list = append(list, &delegate.RefusedError{Ops: e.failure.Refused})
 	}
 	return list
 }

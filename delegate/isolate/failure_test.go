@@ -29,3 +29,12 @@ func TestAnErrorCrossesAsTheFirstThatItWraps(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestRefusedOperatorsCross(t *testing.T) {
+	refused := &delegate.RefusedError{Ops: []delegate.LeftOperator{{Op: 3, Reason: "no kernel"}, {Op: 5, Reason: "no memory"}}}
+	err := toFailure(fmt.Errorf("the segment: %w", refused)).err()
+	var got *delegate.RefusedError
+	if !errors.As(err, &got) || len(got.Ops) != 2 || got.Ops[1] != refused.Ops[1] || !errors.Is(err, delegate.ErrUnsupported) {
+		t.Errorf("%v, %+v", err, got)
+	}
+}

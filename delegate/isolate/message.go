@@ -107,4 +107,5 @@ type failure struct {
 	Text     string
 	Sentinel string
 	Refusal  *delegate.Refusal
+	Refused  []delegate.LeftOperator
 }

@@ -132,9 +132,20 @@ func (e *refusedError) Error() string {
 	return e.segment.OpLabel(0, c.operator) + ": " + c.why
 }
 
-// Unwrap makes errors.As find the refusal, and errors.Is delegate.ErrUnsupported.
-func (e *refusedError) Unwrap() error {
-	return delegate.Refuse(delegate.ReasonDevice, "%s", e.first().why)
+// Unwrap makes errors.As find the refusal, and all operators, and errors.Is
+// delegate.ErrUnsupported.
+func (e *refusedError) Unwrap() []error {
+	list := []error{delegate.Refuse(delegate.ReasonDevice, "%s", e.first().why)}
+	all := &delegate.RefusedError{}
+	for _, c := range e.complaints {
+		if c.operator >= 0 && c.operator < len(e.segment.Subgraphs[0].Ops) {
+			all.Ops = append(all.Ops, delegate.LeftOperator{Op: c.operator, Reason: c.why})
+		}
+	}
+	if len(all.Ops) > 0 {
+		list = append(list, all)
+	}
+	return list
 }
 
 // compileFailure is why a session could not be made, in one line: ONNX Runtime's

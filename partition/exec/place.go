@@ -82,7 +82,7 @@ func (r *Runner) start(ctx context.Context, spare *spares) error {
 			continue
 		case errors.As(err, &left):
 			err = seg.failed("compile", seg.Backend, err)
-			if r.plan.Policy == profiles.Fallback {
+			if left.plannedAnew(r.plan.Policy) {
 				all = append(all, err)
 				continue
 			}
@@ -125,6 +125,21 @@ func (r *Runner) place(ctx context.Context, seg *segment, name string) (*placeme
 	if err != nil {
 		if errors.Is(err, delegate.ErrLost) {
 			r.options.Health.lose(name, err)
+		}
+		var refused *delegate.RefusedError
+		if errors.As(err, &refused) && name == seg.Backend && !r.options.takeWhatIsLeft {
+			left := r.leftOf(seg, name, indices(refused))
+			if left != nil {
+				left.Refused = map[int]*delegate.Refusal{}
+				for _, op := range refused.Ops {
+					if op.Op >= 0 && op.Op < len(seg.Ops) {
+						left.Refused[seg.Ops[op.Op]] = delegate.Refuse(delegate.ReasonDevice, "%s", op.Reason)
+					}
+				}
+				if left.plannedAnew(r.plan.Policy) {
+					return nil, left
+				}
+			}
 		}
 		return nil, err
 	}
@@ -173,6 +188,15 @@ type LeftError struct {
 	Ops []int
 	// Names are their labels, at most five.
 	Names []string
+	// Refused are the device's reasons by operator, where it refused the segment
+	// because of these; nil where a delegate left them and took the rest.
+	Refused map[int]*delegate.Refusal
+}
+
+// plannedAnew says whether Settle plans again without the operators: always where
+// the segment cannot run there with them, unless the policy is to fail.
+func (e *LeftError) plannedAnew(p profiles.Policy) bool {
+	return p == profiles.Fallback || e.Refused != nil && p == profiles.Warn
 }
 
 func (e *LeftError) Error() string {
@@ -186,11 +210,22 @@ func (e *LeftError) Error() string {
 	if len(e.Names) < len(e.Ops) {
 		names += ", …"
 	}
+	if e.Refused != nil {
+		return fmt.Sprintf("%s refuses %s of segment %d: %s: %s", e.Backend, counted(len(e.Ops), "operator"), e.Segment, names, e.Refused[e.Ops[0]].Detail)
+	}
 	return fmt.Sprintf("the delegate left %s of segment %d on %s to the CPU: %s", counted(len(e.Ops), "operator"), e.Segment, e.Backend, names)
 }
 
 // Unwrap makes errors.Is(e, ErrLeft) hold.
 func (e *LeftError) Unwrap() error { return ErrLeft }
+
+// indices are the operators that were refused.
+func indices(e *delegate.RefusedError) (list []int) {
+	for _, op := range e.Ops {
+		list = append(list, op.Op)
+	}
+	return list
+}
 
 func counted(n int, what string) string {
 	if n == 1 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
 	"nanoflux/delegate"
 	"nanoflux/graph"
@@ -55,7 +56,8 @@ func Settle(ctx context.Context, m *graph.Model, sub int, p *profiles.Profile, b
 		o.takeWhatIsLeft = round == maxRounds
 		runner, err = newRunner(ctx, m, plan, known, o, spare)
 		left := allLeft(err)
-		if err == nil || p.Policy != profiles.Fallback || len(left) == 0 || round == maxRounds {
+		anew := len(left) > 0 && !slices.ContainsFunc(left, func(l *LeftError) bool { return !l.plannedAnew(p.Policy) })
+		if err == nil || !anew || round == maxRounds {
 			if err == nil {
 				for _, n := range notices {
 					runner.notice(n)
@@ -64,7 +66,13 @@ func Settle(ctx context.Context, m *graph.Model, sub int, p *profiles.Profile, b
 			return runner, plan, err
 		}
 		for _, l := range left {
-			known[l.Backend] = refuse(known[l.Backend], m, sub, l.Ops, leftRefusal)
+			for _, op := range l.Ops {
+				why := leftRefusal
+				if l.Refused != nil {
+					why = l.Refused[op] // the plan tells it
+				}
+				known[l.Backend] = refuse(known[l.Backend], m, sub, []int{op}, why)
+			}
 		}
 	}
 }
