@@ -3,180 +3,139 @@
 package qnn
 
 import (
+	"errors"
 	"math"
-	"slices"
+	"math/rand/v2"
+	"strings"
 	"testing"
 
+	"nanoflux/delegate"
+	"nanoflux/fallback"
 	"nanoflux/graph"
 )
 
-// calibrated is a model whose computed tensors carry the ranges that they have for
-// these inputs, by ONNX Runtime's kernels for floats; and its outputs.
-func calibrated(t *testing.T, m *graph.Model, in []graph.Array) (*graph.Model, []graph.Array) {
-	t.Helper()
-	ranged, open := *m, *m
-	ranged.Subgraphs, open.Subgraphs = slices.Clone(m.Subgraphs), slices.Clone(m.Subgraphs)
-	r, g := &ranged.Subgraphs[0], &open.Subgraphs[0]
-	r.Tensors, g.Outputs, open.Signatures = slices.Clone(r.Tensors), slices.Clone(g.Outputs), nil
-	for _, op := range g.Ops {
-		for _, o := range op.Outputs {
-			if !slices.Contains(g.Outputs, o) {
-				g.Outputs = append(g.Outputs, o)
-			}
+// transformer is a norm, a layer, GELU, attention between its rows, and a
+// convolution: [1, 16, 32] floats in and out.
+func transformer(r *rand.Rand) *graph.Builder {
+	b := graph.NewBuilder("transformer")
+	weights := func(name string, shape ...int) graph.T {
+		n := 1
+		for _, d := range shape {
+			n *= d
 		}
-	}
-	note := func(tensor int, a graph.Array) {
-		if a.Type == graph.Float32 {
-			values := graph.View[float32](a.Data)
-			r.Tensors[tensor].Quantization = &graph.Quantization{Min: []float32{slices.Min(values)}, Max: []float32{slices.Max(values)}}
+		values := make([]float32, n)
+		for i := range values {
+			values[i] = float32(r.NormFloat64()) / 6
 		}
+		return graph.ConstOf(b, name, values, shape...)
 	}
-	out := outcome(t, oracle(t), &open, in)
-	for i, tensor := range g.Inputs {
-		note(tensor, in[i])
-	}
-	for i, tensor := range g.Outputs {
-		note(tensor, out[i])
-	}
-	return &ranged, out[:len(m.Subgraphs[0].Outputs)]
+	x := b.Input("x", graph.Float32, 1, 16, 32)
+	root := b.Rsqrt(b.Add(b.Mean(b.Mul(x, x), []int{2}, true), b.Scalar("epsilon", 1e-6)))
+	h := b.FullyConnected(b.Mul(x, root), weights("w", 64, 32), weights("bias", 64), graph.ActNone)
+	h = b.FullyConnected(b.Gelu(h, true), weights("down", 32, 64), graph.None, graph.ActNone)
+	scores := b.Softmax(b.BatchMatMul(h, x, false, true))
+	h = b.Add(b.BatchMatMul(scores, h, false, false), x)
+	h = b.Conv2D(b.Reshape(h, 1, 4, 4, 32), weights("filter", 32, 3, 3, 32), weights("offset", 32), 1, graph.Same, graph.ActRelu)
+	b.Output("y", b.Reshape(h, 1, 16, 32))
+	return b
 }
 
-// step is that of a tensor of 16 bits: 65535 of them make up its range with 0.
-func step(values []float32) float64 {
-	return (float64(max(slices.Max(values), 0)) - float64(min(slices.Min(values), 0))) / 65535
-}
-
-// largest is the largest magnitude.
-func largest(values []float32) (most float64) {
-	for _, v := range values {
-		most = max(most, math.Abs(float64(v)))
-	}
-	return most
-}
-
-// wave are values from -size to size.
-func wave(n int, size float64) []float32 {
-	list := make([]float32, n)
-	for i := range list {
-		list[i] = float32(size * math.Sin(float64(i*i+i)))
-	}
-	return list
-}
-
-// What rounding to steps may change of one operator follows from the steps: half a
-// step of each operand, times what it is multiplied with, and half a step of the
-// result.
-func TestIntegersAreAsFarFromFloatsAsTheirStepsAreLarge(t *testing.T) {
-	const rows, depth, units = 4, 24, 8
-	type operands struct{ x, y, out []float32 }
-	weights, kernel, bias := wave(units*depth, 0.5), wave(units*3*3*depth, 0.2), wave(units, 1)
-	for _, c := range []struct {
-		name  string
-		build func(b *graph.Builder, x, y graph.T) graph.T
-		// most is how far a result may be off.
-		most func(o operands) float64
-	}{
-		{"a sum", func(b *graph.Builder, x, y graph.T) graph.T { return b.Add(x, y) }, func(o operands) float64 {
-			return step(o.x)/2 + step(o.y)/2 + step(o.out)/2
-		}},
-		{"a product", func(b *graph.Builder, x, y graph.T) graph.T { return b.Mul(x, y) }, func(o operands) float64 {
-			return step(o.x)/2*largest(o.y) + step(o.y)/2*largest(o.x) + step(o.out)/2
-		}},
-		{"a sum with a constant", func(b *graph.Builder, x, _ graph.T) graph.T {
-			return b.Add(x, graph.ConstOf(b, "c", wave(depth, 2), depth))
-		}, func(o operands) float64 { return step(o.x)/2 + step(wave(depth, 2))/2 + step(o.out)/2 }},
-		{"a layer", func(b *graph.Builder, x, _ graph.T) graph.T {
-			return b.FullyConnected(x, graph.ConstOf(b, "w", weights, units, depth), graph.ConstOf(b, "b", bias, units), graph.ActNone)
-		}, func(o operands) float64 {
-			return depth*(step(o.x)/2*largest(weights)+largest(weights)/127/2*largest(o.x)) + step(o.x)*largest(weights)/127/2 + step(o.out)/2
-		}},
-		{"a product of matrices", func(b *graph.Builder, x, y graph.T) graph.T { return b.BatchMatMul(x, y, false, true) }, func(o operands) float64 {
-			return depth*(step(o.x)/2*largest(o.y)+step(o.y)/2*largest(o.x)) + step(o.out)/2
-		}},
-		{"a convolution", func(b *graph.Builder, x, _ graph.T) graph.T {
-			return b.Conv2D(b.Reshape(x, 1, 2, 2, depth), graph.ConstOf(b, "k", kernel, units, 3, 3, depth), graph.ConstOf(b, "b", bias, units), 1, graph.Same, graph.ActNone)
-		}, func(o operands) float64 {
-			return 9*depth*(step(o.x)*largest(kernel)+largest(kernel)/127/2*largest(o.x)) + step(o.out)/2
-		}},
-		{"a part of a tensor", func(b *graph.Builder, x, _ graph.T) graph.T { return b.Split(x, 1, 2)[1] }, func(o operands) float64 {
-			return step(o.x)/2 + step(o.out)/2
-		}},
-		{"two tensors in one", func(b *graph.Builder, x, y graph.T) graph.T { return b.Concat(0, x, y) }, func(o operands) float64 {
-			return max(step(o.x), step(o.y))/2 + step(o.out)/2
-		}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			b := graph.NewBuilder(c.name)
-			x, y := b.Input("x", graph.Float32, rows, depth), b.Input("y", graph.Float32, rows, depth)
-			// Both are read, whatever is tested.
-			b.Output("out", c.build(b, x, y))
-			b.Output("both", b.Sub(x, y))
-			m, err := b.Model()
-			if err != nil {
-				t.Fatal(err)
-			}
-			o := operands{x: wave(rows*depth, 3), y: wave(rows*depth, 0.7)}
-			slices.Reverse(o.y)
-			in := []graph.Array{{Type: graph.Float32, Shape: []int{rows, depth}, Data: graph.Bytes(o.x)}, {Type: graph.Float32, Shape: []int{rows, depth}, Data: graph.Bytes(o.y)}}
-			ranged, want := calibrated(t, m, in)
-			o.out = graph.View[float32](want[0].Data)
-			most := c.most(o) * 1.001 // sums of float32
-			integers := oracle(t)
-			integers.W8A16 = true
-			got := graph.View[float32](outcome(t, integers, ranged, in)[0].Data)
-			moved := false
-			for i, v := range o.out {
-				d := math.Abs(float64(got[i]) - float64(v))
-				if !(d <= most) {
-					t.Fatalf("element %d: %g, want %g ± %g", i, got[i], v, most)
-				}
-				moved = moved || d > step(o.out)/100
-			}
-			if !moved {
-				t.Error("as exact as floats: nothing was computed with integers")
-			}
-		})
-	}
-}
-
-// block is what transformers are made of: a norm, a layer, GELU, attention.
-func block(t *testing.T) (*graph.Model, []graph.Array) {
+// ranged is a model whose tensors have the ranges that they have for an input, and
+// what it gives for it.
+func ranged(t *testing.T, m *graph.Model, input graph.Array) (*graph.Model, graph.Array) {
 	t.Helper()
-	const rows, depth, wide = 16, 32, 64
-	b := graph.NewBuilder("block")
-	x := b.Input("x", graph.Float32, 1, rows, depth)
-	norm := b.Mul(x, b.Rsqrt(b.Add(b.Mean(b.Mul(x, x), []int{2}, true), b.Scalar("epsilon", 1e-6))))
-	norm = b.Mul(norm, graph.ConstOf(b, "gain", wave(depth, 1.5), depth))
-	up := b.Gelu(b.FullyConnected(norm, graph.ConstOf(b, "up", wave(wide*depth, 0.3), wide, depth), graph.None, graph.ActNone), true)
-	down := b.FullyConnected(up, graph.ConstOf(b, "down", wave(depth*wide, 0.2), depth, wide), graph.ConstOf(b, "bias", wave(depth, 0.5), depth), graph.ActNone)
-	parts := b.Split(b.Concat(2, norm, down), 2, 2)
-	weight := b.Softmax(b.BatchMatMul(parts[0], parts[1], false, true))
-	b.Output("y", b.Add(x, b.BatchMatMul(weight, down, false, false)))
-	m, err := b.Model()
+	open := *m
+	open.Signatures = nil
+	open.Subgraphs = append([]graph.Subgraph(nil), m.Subgraphs...)
+	g := &open.Subgraphs[0]
+	g.Tensors = append([]graph.Tensor(nil), g.Tensors...)
+	outputs := g.Outputs
+	g.Outputs = append([]int(nil), outputs...)
+	for _, op := range g.Ops[:len(g.Ops)-1] {
+		g.Outputs = append(g.Outputs, op.Outputs...)
+	}
+	e, err := fallback.New(fallback.Options{}).Compile(t.Context(), &open)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m, []graph.Array{{Type: graph.Float32, Shape: []int{1, rows, depth}, Data: graph.Bytes(wave(rows*depth, 2))}}
+	defer e.Close()
+	results := make([]graph.Array, len(g.Outputs))
+	if err := e.Run(t.Context(), []graph.Array{input}, results); err != nil {
+		t.Fatal(err)
+	}
+	note := func(at int, a graph.Array) {
+		low, high := float32(math.Inf(1)), float32(math.Inf(-1))
+		for _, v := range graph.View[float32](a.Data) {
+			low, high = min(low, v), max(high, v)
+		}
+		g.Tensors[at].Quantization = &graph.Quantization{Min: []float32{low}, Max: []float32{high}}
+	}
+	note(g.Inputs[0], input)
+	for i, at := range g.Outputs {
+		note(at, results[i])
+	}
+	g.Outputs = outputs
+	return &open, results[0]
 }
 
-// A signal that is 100 times its noise.
-const noiseOfABlock = 0.01
-
-func TestABlockOfATransformerInIntegers(t *testing.T) {
-	m, in := block(t)
-	ranged, want := calibrated(t, m, in)
-	integers := oracle(t)
-	integers.W8A16 = true
-	got := outcome(t, integers, ranged, in)
-	if d := apart(got[0], want[0]); d > noiseOfABlock {
-		t.Errorf("ONNX Runtime's kernels: %.2g of its range off", d)
+func TestFloatsAreComputedWithIntegersByTheirRanges(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	plain, err := transformer(r).Model()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, soc := range []string{"SM8450", "SM8550", "SM8650", "SM8750", "SM8850"} {
-		t.Run(soc, func(t *testing.T) {
-			got := outcome(t, simulated(t, map[string]any{"soc": soc, "precision": "w8a16"}), ranged, in)
-			if d := apart(got[0], want[0]); d > noiseOfABlock {
-				t.Errorf("%.2g of its range off", d)
+	input := graph.NewArray(graph.Float32, 1, 16, 32)
+	for i := range graph.View[float32](input.Data) {
+		graph.View[float32](input.Data)[i] = float32(r.NormFloat64())
+	}
+	m, want := ranged(t, plain, input)
+	backends := map[string]func(t *testing.T) delegate.Backend{
+		"ONNX Runtime's own kernels": func(t *testing.T) delegate.Backend {
+			b := oracle(t)
+			b.W8A16 = true
+			return b
+		},
+		"8 Gen 1": func(t *testing.T) delegate.Backend {
+			return simulated(t, map[string]any{"soc": "SM8450", "precision": "w8a16"})
+		},
+		"8 Elite": func(t *testing.T) delegate.Backend {
+			return simulated(t, map[string]any{"soc": "SM8750", "precision": "w8a16"})
+		},
+	}
+	for name, open := range backends {
+		t.Run(name, func(t *testing.T) {
+			b := open(t)
+			e, err := b.Compile(t.Context(), m)
+			if err != nil {
+				t.Fatal(err)
 			}
+			defer e.Close()
+			got := make([]graph.Array, 1)
+			if err := e.Run(t.Context(), []graph.Array{input}, got); err != nil {
+				t.Fatal(err)
+			}
+			if got[0].Type != graph.Float32 {
+				t.Fatalf("the output is %v", got[0].Type)
+			}
+			worst, most := 0.0, 0.0
+			for i, v := range graph.View[float32](want.Data) {
+				worst = max(worst, math.Abs(float64(v-graph.View[float32](got[0].Data)[i])))
+				most = max(most, math.Abs(float64(v)))
+			}
+			// Eight bits of a weight are one part in 254; sums of many are better.
+			if worst > 0.02*most || worst == 0 {
+				t.Errorf("off by %.3g of %.3g", worst, most)
+			}
+			t.Logf("off by %.2g %%", 100*worst/most)
 		})
 	}
+	t.Run("without ranges", func(t *testing.T) {
+		b := oracle(t)
+		b.W8A16 = true
+		_, err := b.Compile(t.Context(), plain)
+		var refusal *delegate.Refusal
+		if !errors.As(err, &refusal) || !strings.Contains(err.Error(), `"x" (FLOAT32`) || !strings.Contains(err.Error(), "run nanoflux calibrate") {
+			t.Errorf("error %v", err)
+		}
+	})
 }
