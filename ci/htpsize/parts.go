@@ -23,8 +23,10 @@ type part struct {
 	build func() (*graph.Model, error)
 }
 
-// parts are those of the paper: the blocks with the embedders and the final layer
-// of a denoiser around them, as the graph builder makes them.
+// parts are those of the paper, and add up to the model. Blocks have the embedders
+// and the final layer of a denoiser around them, as the graph builder makes them,
+// which count for little. A double block stands before a single one: alone, half of
+// its results would be used by nobody.
 func parts() []part {
 	image := nanoflux.LatentSide / 2
 	block := func(double, single int) func() (*graph.Model, error) {
@@ -37,8 +39,8 @@ func parts() []part {
 	width := nanoflux.Denoiser.Width()
 	return []part{
 		{"embedders and final layer", 1, block(0, 0)},
-		{"double block (with them)", nanoflux.Denoiser.Layers, block(1, 0)},
-		{"single block (with them)", nanoflux.Denoiser.SingleLayers, block(0, 1)},
+		{"double and single block", nanoflux.Denoiser.Layers, block(1, 1)},
+		{"single block", nanoflux.Denoiser.SingleLayers - nanoflux.Denoiser.Layers, block(0, 1)},
 		{"downsampler", 1, func() (*graph.Model, error) {
 			return flux.BuildDownsampler(width, image, image, source(flux.DownsamplerTensors(width)), flux.Options{})
 		}},
@@ -89,14 +91,9 @@ func (m madeUp) Float32s(name string, shape ...int) ([]float32, error) {
 	h := fnv.New64a()
 	h.Write([]byte(name)) // never fails
 	r := rand.New(rand.NewPCG(h.Sum64(), 1))
-	// As many as a compiler can tell apart; drawing each costs minutes.
-	drawn := make([]float32, min(n, 1<<16+1))
-	for i := range drawn {
-		drawn[i] = float32(r.NormFloat64() / math.Sqrt(float64(inputs)))
-	}
 	values := make([]float32, n)
 	for i := range values {
-		values[i] = drawn[i%len(drawn)]
+		values[i] = float32(r.NormFloat64() / math.Sqrt(float64(inputs)))
 	}
 	return values, nil
 }
