@@ -25,10 +25,10 @@ import (
 func startLog(runtime string) error {
 	library, err := dl.Open([]string{runtime}, "OrtGetApiBase")
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: for ONNX Runtime 1.29 run ci/setup qnn", err)
 	}
 	if C.nanoflux_qnn_log_start(library.Symbol("OrtGetApiBase")) != 0 {
-		return fmt.Errorf("%w: %s is too old", delegate.ErrUnavailable, runtime)
+		return fmt.Errorf("%w: %s is too old: for ONNX Runtime 1.29 run ci/setup qnn", delegate.ErrUnavailable, runtime)
 	}
 	return nil
 }
