@@ -27,7 +27,7 @@ func main() {
 		}
 		return
 	}
-	prompts := flag.Int("prompts", 8, "how many prompts to draw")
+	prompts := flag.Int("prompts", mostPrompts, "how many prompts to draw, at most 8")
 	steps := flag.Int("steps", 0, "denoiser runs a picture; 0 for what the bundle recommends")
 	only := flag.String("only", "", "only these rows, with commas between: SM8750/fp16")
 	sheet := flag.String("sheet", "", "write the pictures to this PNG")

@@ -21,6 +21,9 @@ import (
 	"nanoflux/profiles"
 )
 
+// mostPrompts is how many there are to draw.
+const mostPrompts = 8
+
 // compare draws every prompt by every row, prints a table, and says how many rows
 // are below their bar.
 func compare(ctx context.Context, rows []row, prompts, steps int, sheet string) (low int, err error) {
@@ -29,9 +32,17 @@ func compare(ctx context.Context, rows []row, prompts, steps int, sheet string) 
 		return 0, err
 	}
 	defer plain.Close()
-	texts := calibrate.Prompts(plain.Manifest().Knows, prompts)
+	// Half of the prompts give the ranges, the other half is drawn.
+	var known, texts []string
+	for i, text := range calibrate.Prompts(plain.Manifest().Knows, 2*mostPrompts) {
+		if i%2 == 0 {
+			known = append(known, text)
+		} else if len(texts) < prompts {
+			texts = append(texts, text)
+		}
+	}
 	seeds := func(i int) uint64 { return uint64(100 + i) } // not those of calibration
-	with, err := calibrated(ctx, plain)
+	with, err := calibrated(ctx, plain, known)
 	if err != nil {
 		return 0, err
 	}
@@ -86,8 +97,8 @@ func (r row) profile() []byte {
 }
 
 // calibrated is the bundle with ranges, in memory.
-func calibrated(ctx context.Context, plain *bundle.Bundle) (*bundle.Bundle, error) {
-	m, files, err := calibrate.Bundle(ctx, plain, calibrate.Prompts(plain.Manifest().Knows, 8), nil)
+func calibrated(ctx context.Context, plain *bundle.Bundle, prompts []string) (*bundle.Bundle, error) {
+	m, files, err := calibrate.Bundle(ctx, plain, prompts, nil)
 	if err != nil {
 		return nil, err
 	}
