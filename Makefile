@@ -3,7 +3,7 @@
 
 ARCH := $(shell go env GOARCH)
 
-.PHONY: demo build build-tflite emunpu generate coverage-table faults htp-picture lint test fuzz cross emulate android clean
+.PHONY: demo build build-tflite emunpu generate coverage-table faults htp-picture htp-size lint test fuzz cross emulate android clean
 
 ## demo: three pictures from three prompts; needs Go and nothing else
 demo: build
@@ -55,6 +55,10 @@ faults: build/tflite/ready
 ## htp-picture: pictures on Qualcomm's simulated NPUs against the Go kernels' (PROMPTS, 8; about 20 minutes); ci/setup qnn first
 htp-picture: build/tflite/ready
 	@eval "$$(ci/env $(ARCH))" && go build -tags tflite -o build/htp ./ci/htp && build/htp -prompts $${PROMPTS:-8} -sheet docs/pictures/htp.png
+
+## htp-size: blocks of NanoFLUX's true size compiled for Qualcomm's NPUs (minutes, 4 GB of memory); ci/setup qnn first
+htp-size: build/tflite/ready
+	@eval "$$(ci/env $(ARCH))" && go build -tags tflite -o build/htpsize ./ci/htpsize && build/htpsize
 
 ## fuzz: every fuzz target, longer than make test (FUZZTIME, 2m each)
 fuzz:
