@@ -82,7 +82,7 @@ func Examine(ctx context.Context, p *profiles.Profile, plugins []profiles.Backen
 			d.Backends = append(d.Backends, Backend{Name: kind.Name, Kind: kind.Name, Summary: kind.Summary, Problem: problem})
 		}
 	}
-	return d, d.examineProfiles()
+	return d, d.examineProfiles(ctx, isolation)
 }
 
 // patience is how long one of the small models may take to be made ready; a
@@ -136,8 +136,10 @@ func summaryOf(kind string) string {
 	return ""
 }
 
-// examineProfiles says which backends each built-in profile misses.
-func (d *Diagnosis) examineProfiles() error {
+// examineProfiles says which backends each built-in profile misses: those whose
+// kind does not work, and those whose device is not here with the profile's
+// options.
+func (d *Diagnosis) examineProfiles(ctx context.Context, isolation partition.Isolation) error {
 	for _, name := range profiles.Builtin() {
 		p, err := profiles.Load(name)
 		if err != nil {
@@ -146,6 +148,11 @@ func (d *Diagnosis) examineProfiles() error {
 		f := Profile{Name: name}
 		for _, b := range p.Backends {
 			works := slices.ContainsFunc(d.Backends, func(found Backend) bool { return found.Kind == b.Kind && found.Works() })
+			if works && len(b.Options) > 0 {
+				if works, err = present(ctx, p, b, isolation); err != nil {
+					return err
+				}
+			}
 			if !works {
 				f.Missing = append(f.Missing, b.Name)
 			}
@@ -153,4 +160,17 @@ func (d *Diagnosis) examineProfiles() error {
 		d.Profiles = append(d.Profiles, f)
 	}
 	return nil
+}
+
+// present says whether a backend of a profile is here with its options.
+func present(ctx context.Context, p *profiles.Profile, b profiles.Backend, isolation partition.Isolation) (bool, error) {
+	b.Trusted = false
+	one := &profiles.Profile{File: p.File, Name: p.Name, Backends: []profiles.Backend{b}}
+	backends, err := partition.OpenBackends(one, isolation)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = partition.CloseBackends(backends) }() // what it said is known
+	_, err = backends[b.Name].Probe(ctx)
+	return err == nil, ctx.Err()
 }
