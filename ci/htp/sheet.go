@@ -9,15 +9,15 @@ import (
 	"os"
 )
 
-// writeSheet puts pictures side by side, a line for each list: half as large, in
+// writeSheet puts pictures side by side, a column for each list: half as large, in
 // few colours, to be looked at and not to be measured.
-func writeSheet(path string, lines [][]image.Image) error {
+func writeSheet(path string, columns [][]image.Image) error {
 	const shrink, gap = 2, 4
-	first := lines[0][0].Bounds().Size()
+	first := columns[0][0].Bounds().Size()
 	width, height := first.X/shrink, first.Y/shrink
-	sheet := image.NewRGBA(image.Rect(0, 0, len(lines[0])*(width+gap)-gap, len(lines)*(height+gap)-gap))
-	for y, line := range lines {
-		for x, picture := range line {
+	sheet := image.NewRGBA(image.Rect(0, 0, len(columns)*(width+gap)-gap, len(columns[0])*(height+gap)-gap))
+	for x, column := range columns {
+		for y, picture := range column {
 			for v := range height {
 				for u := range width {
 					sheet.Set(x*(width+gap)+u, y*(height+gap)+v, average(picture, u*shrink, v*shrink, shrink))
