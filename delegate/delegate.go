@@ -121,6 +121,15 @@ type Device struct {
 	Features []string `json:"features,omitempty"`
 }
 
+// Features that say that a backend is no accelerator of this device, though a
+// vendor's code runs there.
+const (
+	// FeatureSimulated: an accelerator is simulated, thousands of times slower.
+	FeatureSimulated = "simulated"
+	// FeatureCPU: all runs on the CPU.
+	FeatureCPU = "cpu"
+)
+
 // Reason is the kind of a refusal, for reports and tests.
 type Reason string
 

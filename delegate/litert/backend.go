@@ -119,6 +119,7 @@ func (b *backend) probe() (delegate.Device, error) {
 		d.Version = "LiteRT " + v + ", " + d.Version
 	}
 	if !b.options.NPU {
+		d.Features = append([]string{delegate.FeatureCPU}, d.Features...)
 		return d, nil
 	}
 	d.Description = "LiteRT on NPUs and " + strings.TrimPrefix(d.Description, "LiteRT on ")

@@ -100,6 +100,9 @@ func (b *Backend) Probe(context.Context) (delegate.Device, error) {
 		Library:     l.backend, Version: version,
 		Features: []string{"soc=" + b.SoC.Model, fmt.Sprintf("htp=v%d", b.SoC.HTP)},
 	}
+	if simulation() != "" {
+		d.Features = append(d.Features, delegate.FeatureSimulated)
+	}
 	switch {
 	case b.FP16:
 		d.Features = append(d.Features, "fp16")

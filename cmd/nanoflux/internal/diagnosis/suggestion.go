@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,7 +39,7 @@ func (d Diagnosis) Suggestion() []byte {
 	}
 	for _, found := range d.Backends {
 		// What nobody asked for and is not here is no news.
-		if why := found.Why(); why != "" && (d.profile != nil || found.Device != nil || len(found.entry.Options) > 0) {
+		if why := cmp.Or(found.Why(), d.aside(found)); why != "" && (d.profile != nil || found.Device != nil || len(found.entry.Options) > 0) {
 			fmt.Fprintf(&b, "  # left out: %s: %s\n", comment(found.Name), comment(why))
 		}
 	}
@@ -53,7 +54,7 @@ func (d Diagnosis) ordered() (list []Backend) {
 	var cpu []Backend
 	for _, found := range d.Backends {
 		switch {
-		case !found.Works():
+		case !found.Works(), d.aside(found) != "":
 		case d.profile != nil || delegate.IsVendor(found.Kind):
 			list = append(list, found)
 		default:
@@ -66,6 +67,19 @@ func (d Diagnosis) ordered() (list []Backend) {
 		}
 	}
 	return list
+}
+
+// aside says why a backend that works is not suggested; empty when it is. What a
+// profile names is its author's choice.
+func (d Diagnosis) aside(b Backend) string {
+	switch {
+	case d.profile != nil || b.Device == nil || len(b.entry.Options) > 0:
+	case slices.Contains(b.Device.Features, delegate.FeatureSimulated):
+		return "it works, and is a simulation, which is slow"
+	case slices.Contains(b.Device.Features, delegate.FeatureCPU):
+		return "it works, on the CPU only"
+	}
+	return ""
 }
 
 // Why says why a backend does not work, in one clause; empty when it does.

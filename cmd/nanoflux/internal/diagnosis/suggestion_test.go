@@ -66,3 +66,21 @@ func TestPluginsGetNamesAndOptions(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestASimulatedNPUIsNotSuggested(t *testing.T) {
+	good := &selftest.Result{Passed: []string{"add"}}
+	d := Diagnosis{Backends: []Backend{
+		{Name: "qnn", Kind: "qnn", Device: &delegate.Device{Features: []string{delegate.FeatureSimulated}}, Test: good, entry: profiles.Backend{Name: "qnn", Kind: "qnn"}},
+		{Name: "litert", Kind: "litert", Device: &delegate.Device{Features: []string{delegate.FeatureCPU}}, Test: good, entry: profiles.Backend{Name: "litert", Kind: "litert"}},
+		{Name: "nnapi", Kind: "nnapi", Device: &delegate.Device{}, Test: good, entry: profiles.Backend{Name: "nnapi", Kind: "nnapi"}},
+	}}
+	text := string(d.Suggestion())
+	for _, want := range []string{"  - kind: nnapi\n", "left out: qnn: it works, and is a simulation", "left out: litert: it works, on the CPU only"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "kind: qnn") || strings.Contains(text, "kind: litert") {
+		t.Errorf("it suggests them:\n%s", text)
+	}
+}
