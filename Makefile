@@ -3,7 +3,7 @@
 
 ARCH := $(shell go env GOARCH)
 
-.PHONY: demo build build-tflite emunpu generate coverage-table faults htp-picture htp-size lint test fuzz cross emulate android clean
+.PHONY: demo build build-tflite emunpu generate coverage-table faults htp-picture htp-size htp-table lint test fuzz cross emulate android clean
 
 ## demo: three pictures from three prompts; needs Go and nothing else
 demo: build
@@ -59,6 +59,10 @@ htp-picture: build/tflite/ready
 ## htp-size: blocks of NanoFLUX's true size compiled for Qualcomm's NPUs (minutes, 4 GB of memory); ci/setup qnn first
 htp-size: build/tflite/ready
 	@eval "$$(ci/env $(ARCH))" && go build -tags tflite -o build/htpsize ./ci/htpsize && build/htpsize
+
+## htp-table: what Qualcomm's compiler takes; writes docs/htp-table.md and the table of backend qnn (about 10 minutes); ci/setup qnn first
+htp-table: build/tflite/ready
+	@eval "$$(ci/env $(ARCH))" && go build -tags tflite -o build/htptable ./ci/htptable && build/htptable
 
 ## fuzz: every fuzz target, longer than make test (FUZZTIME, 2m each)
 fuzz:

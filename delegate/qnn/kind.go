@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"nanoflux/delegate"
+	"nanoflux/delegate/qnn/onnx"
 	"nanoflux/delegate/support"
+	"nanoflux/graph"
 )
 
 // kind is what both builds register; the one with cgo adds Open.
@@ -40,11 +42,30 @@ func table(o map[string]any) (delegate.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := support.QNN(support.QNNOptions{SoC: s.Model})
+	options := support.QNNOptions{SoC: s.Model}
+	if o["precision"] == "w8a16" {
+		options.Floats = graph.Int16
+	}
+	t, err := support.HTP(options)
 	if err != nil {
 		return nil, fmt.Errorf("option soc: %w", err)
 	}
-	return t, nil
+	return written{t}, nil
+}
+
+// written is a table of the compiler, for what can be written for it.
+type written struct{ delegate.Table }
+
+// Check implements delegate.Table.
+func (w written) Check(m *graph.Model, sub, op int) *delegate.Refusal {
+	if r := onnx.Check(m, sub, op); r != nil {
+		return r
+	}
+	// What the compiler was not asked about is written as others.
+	if r := w.Table.Check(m, sub, op); r != nil && r.Reason != delegate.ReasonOp {
+		return r
+	}
+	return nil
 }
 
 // chip finds the chip of option soc.

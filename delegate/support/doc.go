@@ -19,6 +19,9 @@
 // tables refuse sparse and blockwise quantized tensors, and, unless a row says
 // otherwise, shapes that are only known at run time.
 //
+// HTP is of another sort: Qualcomm's compiler was asked about each operator by
+// itself (`make htp-table`), and backend qnn answers by it where the compiler is not.
+//
 // # Constants behind DEQUANTIZE
 //
 // Our weights are FLOAT16 or INT8 constants, each behind a DEQUANTIZE. Delegates
