@@ -14,6 +14,7 @@ import (
 	"time"
 
 	_ "nanoflux/delegate/all"
+	"nanoflux/graph"
 	"nanoflux/models/compile"
 	"nanoflux/partition"
 	"nanoflux/profiles"
@@ -39,6 +40,7 @@ func main() {
 
 func run(ctx context.Context) error {
 	socs := flag.String("soc", "SM8750,SM8650", "chips, with commas between")
+	precision := flag.String("precision", "fp16", "fp16, or w8a16 with made-up ranges")
 	only := flag.String("only", "", "only parts whose name begins so")
 	deadline := flag.Duration("deadline", 20*time.Minute, "for one part")
 	flag.Parse()
@@ -48,30 +50,34 @@ func run(ctx context.Context) error {
 	fmt.Println("| chip | part | there are | weights, fp16 | compiled in | memory | code | all of them |")
 	fmt.Println("|---|---|---|---|---|---|---|---|")
 	for _, soc := range strings.Split(*socs, ",") {
+		chip := soc
+		if *precision != "fp16" {
+			chip += ", " + *precision
+		}
 		total := int64(0)
 		for _, p := range parts() {
 			if !strings.HasPrefix(p.name, *only) {
 				continue
 			}
-			s, weights, err := p.compile(ctx, soc, *deadline)
+			s, weights, err := p.compile(ctx, soc, *precision, *deadline)
 			switch {
 			case err != nil:
 				return fmt.Errorf("%s: %w", p.name, err)
 			case s.Problem != "":
-				fmt.Printf("| %s | %s | %d | %.0f MB | %.0f s | %.1f GB | none: %s | – |\n", soc, p.name, p.count, megabytes(weights), s.Took.Seconds(), gigabytes(s.PeakMemory), s.Problem)
+				fmt.Printf("| %s | %s | %d | %.0f MB | %.0f s | %.1f GB | none: %s | – |\n", chip, p.name, p.count, megabytes(weights), s.Took.Seconds(), gigabytes(s.PeakMemory), s.Problem)
 				continue
 			}
 			all := int64(p.count) * int64(s.Size)
 			total += all
-			fmt.Printf("| %s | %s | %d | %.0f MB | %.0f s | %.1f GB | %.0f MB | %.0f MB |\n", soc, p.name, p.count, megabytes(weights), s.Took.Seconds(), gigabytes(s.PeakMemory), megabytes(int64(s.Size)), megabytes(all))
+			fmt.Printf("| %s | %s | %d | %.0f MB | %.0f s | %.1f GB | %.0f MB | %.0f MB |\n", chip, p.name, p.count, megabytes(weights), s.Took.Seconds(), gigabytes(s.PeakMemory), megabytes(int64(s.Size)), megabytes(all))
 		}
-		fmt.Printf("| %s | **sum** | | | | | | **%.2f GB** |\n", soc, gigabytes(total))
+		fmt.Printf("| %s | **sum** | | | | | | **%.2f GB** |\n", chip, gigabytes(total))
 	}
 	return nil
 }
 
 // compile compiles a part for a chip, in one segment.
-func (p part) compile(ctx context.Context, soc string, deadline time.Duration) (s compile.Segment, weights int64, err error) {
+func (p part) compile(ctx context.Context, soc, precision string, deadline time.Duration) (s compile.Segment, weights int64, err error) {
 	m, err := p.build()
 	if err != nil {
 		return s, 0, err
@@ -79,7 +85,10 @@ func (p part) compile(ctx context.Context, soc string, deadline time.Duration) (
 	for _, b := range m.Buffers {
 		weights += int64(len(b)) / 2 // they are float32
 	}
-	text := fmt.Sprintf("version: 1\nname: size\nbackends:\n  - {kind: qnn, options: {soc: %s}}\n  - {kind: fallback}\npolicy: fail\n", soc)
+	if precision == "w8a16" {
+		addRanges(m)
+	}
+	text := fmt.Sprintf("version: 1\nname: size\nbackends:\n  - {kind: qnn, options: {soc: %s, precision: %s}}\n  - {kind: fallback}\npolicy: fail\n", soc, precision)
 	profile, err := profiles.Parse([]byte(text), "size.yaml", partition.CheckBackend)
 	if err != nil {
 		return s, 0, err
@@ -92,6 +101,17 @@ func (p part) compile(ctx context.Context, soc string, deadline time.Duration) (
 		return s, 0, fmt.Errorf("%d segments, elsewhere %v", len(report.Segments), report.Elsewhere)
 	}
 	return report.Segments[0], weights, nil
+}
+
+// addRanges says of every computed float that it lies between −8 and 8, which only
+// calibration can know: sizes do not depend on it.
+func addRanges(m *graph.Model) {
+	for i := range m.Subgraphs[0].Tensors {
+		t := &m.Subgraphs[0].Tensors[i]
+		if t.Type == graph.Float32 && !m.IsConstant(0, i) {
+			t.Quantization = &graph.Quantization{Min: []float32{-8}, Max: []float32{8}}
+		}
+	}
 }
 
 func megabytes(n int64) float64 { return float64(n) / 1e6 }
