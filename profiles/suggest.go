@@ -14,7 +14,7 @@ func suggest(word string, valid []string) string {
 	if near, ok := nearest.Word(word, valid); ok {
 		return "; did you mean " + strconv.Quote(near) + "?"
 	}
-	if len(valid) > 0 && len(valid) <= 12 {
+	if len(valid) > 0 && len(valid) <= 24 {
 		list := slices.Clone(valid)
 		slices.Sort(list)
 		return "; there are " + strings.Join(list, ", ")
