@@ -21,7 +21,9 @@ func explain(r *delegate.Refusal, why string) string {
 	case strings.Contains(why, "Type Error"), strings.Contains(why, "NOT_IMPLEMENTED"):
 		return "QNN is not reached: ONNX has no such operator for this type"
 	case strings.Contains(why, "QNN error 3110"):
-		return "the plugin lists operators without types and dimensions; QNN's check of the operator refuses this one"
+		return "the plugin lists operators without types and dimensions, and QNN's check of the operator, which comes after the plugin too, refuses this one"
+	case strings.Contains(why, "Failed to finalize"):
+		return "QNN's check of the operator takes it, and the compiler then fails to make the graph (QNN_COMMON_ERROR_MEM_ALLOC)"
 	case strings.Contains(why, "does not answer"):
 		return "the plugin's list knows nothing of mistakes in the compiler"
 	}
