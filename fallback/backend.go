@@ -12,7 +12,7 @@ import (
 	"runtime"
 
 	"nanoflux/delegate"
-	"nanoflux/fallback/internal/simd"
+	"nanoflux/fallback/simd"
 	"nanoflux/graph"
 )
 

@@ -5,7 +5,7 @@ import (
 	"unsafe"
 
 	"nanoflux/delegate"
-	"nanoflux/fallback/internal/simd"
+	"nanoflux/fallback/simd"
 	"nanoflux/graph"
 	"nanoflux/graph/schema"
 )

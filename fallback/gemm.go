@@ -1,7 +1,7 @@
 package fallback
 
 import (
-	"nanoflux/fallback/internal/simd"
+	"nanoflux/fallback/simd"
 )
 
 // depthBlock is how much of the inner dimension a panel covers: a tile's part

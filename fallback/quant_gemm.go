@@ -3,7 +3,7 @@ package fallback
 import (
 	"sync"
 
-	"nanoflux/fallback/internal/simd"
+	"nanoflux/fallback/simd"
 )
 
 // exactDepth is how many products of two integers of at most 255 float32 adds

@@ -1,6 +1,6 @@
 // Command genasm writes the assembly of package simd: the tiles of the float32
 // matrix product for AVX2+FMA, AVX-512 and NEON. Run it by
-// `go generate ./fallback/internal/simd`.
+// `go generate ./fallback/simd`.
 //
 // A tile keeps its part of c in registers, loads one packed row of b a step,
 // and multiplies it with each element of one packed column of a.
