@@ -56,7 +56,9 @@ func registerBinary[T, U graph.Element](code graph.OpCode, in, out graph.TensorT
 		}
 		return fused(op)
 	}
+	line, _ := any(f).(lineFunc[float32, float32])
 	register(code, kernel{
+		line: line,
 		accepts: func(o operands) *delegate.Refusal {
 			r := firstRefusal(o.counts(2, 2, 1), o.types(0, in), o.types(1, in), o.outTypes(0, out), fusable(activationOf(o.op)))
 			if r == nil && in != graph.Float32 && activationOf(o.op) == graph.ActTanh {

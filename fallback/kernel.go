@@ -25,6 +25,13 @@ type kernel struct {
 	// needs the data of another input, node.value returns errNeedsValue, and
 	// prepare is called again before each run.
 	prepare func(n *node) (compute, error)
+
+	// Operators on float32 that compute each element of the output from the
+	// same elements of the inputs also give the function for a part of them, so
+	// that several can run on one part while it is in the cache (fuse_rows.go).
+	// elements is of one input; line of two.
+	elements func(op *graph.Op) func(out, in []float32)
+	line     lineFunc[float32, float32]
 }
 
 // compute fills the data of a node's outputs.

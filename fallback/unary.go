@@ -108,7 +108,9 @@ func floatMap(choose func(op *graph.Op) func(float32) float32) kernel {
 // same element of the input. The function gets parts of the data, of equal
 // length.
 func mapKernel[T, U graph.Element](in, out graph.TensorType, choose func(op *graph.Op) func(out []U, in []T)) kernel {
+	elements, _ := any(choose).(func(*graph.Op) func(out, in []float32))
 	return kernel{
+		elements: elements,
 		accepts: func(o operands) *delegate.Refusal {
 			return firstRefusal(o.counts(1, 1, 1), o.types(0, in), o.outTypes(0, out))
 		},
