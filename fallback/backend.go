@@ -22,9 +22,10 @@ func init() {
 		Summary: "the Go kernels of this program, on the CPU",
 		Options: []delegate.Option{
 			{Name: "threads", Default: 0, Max: maxThreads, Help: "goroutines that compute at once; 0 for one a CPU"},
+			{Name: "fusion", Default: true, Help: "several operators are computed together where that is faster; false to look for a mistake"},
 		},
 		Open: func(options map[string]any) (delegate.Backend, error) {
-			return New(Options{Threads: options["threads"].(int)}), nil
+			return New(Options{Threads: options["threads"].(int), NoFusion: !options["fusion"].(bool)}), nil
 		},
 	})
 }
@@ -37,6 +38,8 @@ type Options struct {
 	// Threads that compute at once; 0 for one a CPU. The result does not
 	// depend on it.
 	Threads int
+	// NoFusion runs operators one by one.
+	NoFusion bool
 }
 
 // New makes the backend.
@@ -44,11 +47,12 @@ func New(o Options) delegate.Backend {
 	if o.Threads <= 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
-	return &backend{threads: o.Threads}
+	return &backend{threads: o.Threads, fuse: !o.NoFusion}
 }
 
 type backend struct {
 	threads int
+	fuse    bool
 }
 
 func (b *backend) Name() string { return "fallback" }
@@ -67,7 +71,7 @@ func (b *backend) Supports(m *graph.Model, sub, op int) *delegate.Refusal {
 }
 
 func (b *backend) Compile(ctx context.Context, segment *graph.Model) (delegate.Executable, error) {
-	e, err := compile(ctx, segment, b.threads)
+	e, err := compile(ctx, segment, b.threads, b.fuse)
 	if err != nil {
 		return nil, fmt.Errorf("fallback: %w", err)
 	}

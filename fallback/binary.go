@@ -58,7 +58,7 @@ func registerBinary[T, U graph.Element](code graph.OpCode, in, out graph.TensorT
 	}
 	line, _ := any(f).(lineFunc[float32, float32])
 	register(code, kernel{
-		line: line,
+		line: line, fused: activationOf,
 		accepts: func(o operands) *delegate.Refusal {
 			r := firstRefusal(o.counts(2, 2, 1), o.types(0, in), o.types(1, in), o.outTypes(0, out), fusable(activationOf(o.op)))
 			if r == nil && in != graph.Float32 && activationOf(o.op) == graph.ActTanh {

@@ -12,12 +12,12 @@ import (
 
 // compile checks that every operator has a kernel, folds constants and prepares
 // everything whose shape is known.
-func compile(ctx context.Context, m *graph.Model, threads int) (e *executable, err error) {
+func compile(ctx context.Context, m *graph.Model, threads int, fuse bool) (e *executable, err error) {
 	if len(m.Subgraphs) != 1 {
 		return nil, fmt.Errorf("%s: %d subgraphs, a segment has one: %w", m.Name, len(m.Subgraphs), delegate.ErrUnsupported)
 	}
 	g := &m.Subgraphs[0]
-	e = &executable{turn: make(chan struct{}, 1), graph: g, values: make([]*value, len(g.Tensors))}
+	e = &executable{turn: make(chan struct{}, 1), graph: g, values: make([]*value, len(g.Tensors)), fuse: fuse}
 	for i := range g.Tensors {
 		t := &g.Tensors[i]
 		v := &value{tensor: t, shape: slices.Clone(t.Shape)}
@@ -201,7 +201,7 @@ func (n *node) inflates() bool {
 func (e *executable) prepare() error {
 	for _, v := range e.values {
 		if !v.constant && !v.input {
-			v.known, v.same, v.own = false, nil, false
+			v.known, v.same, v.own, v.inside = false, nil, false, false
 		}
 	}
 	for _, n := range e.nodes {
@@ -221,6 +221,7 @@ func (e *executable) prepare() error {
 			}
 		}
 	}
+	e.makeSteps()
 	e.lifetimes()
 	var planned []*value
 	for _, v := range e.values {
@@ -240,19 +241,20 @@ func (e *executable) prepare() error {
 
 func (e *executable) lifetimes() {
 	for _, v := range e.values {
-		v.first, v.last = len(e.nodes), -1
+		v.first, v.last = len(e.steps), -1
+		// Memory of the caller's is not the arena's to share.
+		if v.output {
+			v.same = nil
+		}
 	}
-	for i, n := range e.nodes {
-		for _, v := range append(slices.Clone(n.out), n.in...) {
-			if v == nil {
-				continue
+	for i, s := range e.steps {
+		for _, n := range s.nodes {
+			for _, v := range slices.Concat(n.out, n.in) {
+				if v != nil && !v.inside {
+					r := v.root()
+					r.first, r.last = min(r.first, i), max(r.last, i)
+				}
 			}
-			// Memory of the caller's is not the arena's to share.
-			if v.output && v.same != nil {
-				v.same = nil
-			}
-			r := v.root()
-			r.first, r.last = min(r.first, i), max(r.last, i)
 		}
 	}
 }

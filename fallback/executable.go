@@ -23,6 +23,8 @@ type executable struct {
 	graph   *graph.Subgraph
 	values  []*value
 	nodes   []*node // those that run each time, in order
+	steps   []step  // the same, grouped
+	fuse    bool    // several nodes may be one step
 	inputs  []*value
 	outputs []*value
 	// first says which outputs stand in the list for the first time.
@@ -131,12 +133,12 @@ func (e *executable) run(ctx context.Context, outputs []graph.Array) error {
 	e.bindOutputs(outputs)
 	e.pool.done = ctx.Done()
 	defer func() { e.pool.done = nil }()
-	for _, n := range e.nodes {
+	for i := range e.steps {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := n.step(); err != nil {
-			return fmt.Errorf("%s: %w", n.label, err)
+		if err := e.steps[i].do(); err != nil {
+			return fmt.Errorf("%s: %w", e.steps[i].label(), err)
 		}
 	}
 	if err := ctx.Err(); err != nil {
@@ -196,15 +198,20 @@ func (n *node) step() error {
 		}
 		return n.failed()
 	}
-	for _, v := range n.out {
-		if v != nil && v.same != nil {
-			v.data = v.root().data[:v.size]
-		}
-	}
+	n.shareMemory()
 	if !n.empty() {
 		n.run()
 	}
 	return n.failed()
+}
+
+// shareMemory gives outputs that share another value's memory their data.
+func (n *node) shareMemory() {
+	for _, v := range n.out {
+		if v != nil && v.same != nil && !v.inside {
+			v.data = v.root().data[:v.size]
+		}
+	}
 }
 
 // failed returns and forgets what compute reported by fail.
@@ -237,7 +244,7 @@ func (e *executable) Close() error {
 	e.turn <- struct{}{}
 	defer e.end()
 	e.closed = true
-	e.values, e.nodes, e.inputs, e.outputs, e.arena = nil, nil, nil, nil, nil
+	e.values, e.nodes, e.steps, e.inputs, e.outputs, e.arena = nil, nil, nil, nil, nil, nil
 	return nil
 }
 

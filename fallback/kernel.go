@@ -29,9 +29,10 @@ type kernel struct {
 	// Operators on float32 that compute each element of the output from the
 	// same elements of the inputs also give the function for a part of them, so
 	// that several can run on one part while it is in the cache (fuse_rows.go).
-	// elements is of one input; line of two.
+	// elements is of one input; line of two, with the fused activation apart.
 	elements func(op *graph.Op) func(out, in []float32)
 	line     lineFunc[float32, float32]
+	fused    func(op *graph.Op) graph.Activation
 }
 
 // compute fills the data of a node's outputs.

@@ -179,7 +179,12 @@ func modelOf(t *testing.T, build builder, constant func(i int) bool, xs ...graph
 
 func compiled(t *testing.T, m *graph.Model, threads int) delegate.Executable {
 	t.Helper()
-	backend := New(Options{Threads: threads})
+	return compiledWith(t, m, Options{Threads: threads})
+}
+
+func compiledWith(t *testing.T, m *graph.Model, o Options) delegate.Executable {
+	t.Helper()
+	backend := New(o)
 	for op := range m.Subgraphs[0].Ops {
 		if r := backend.Supports(m, 0, op); r != nil {
 			t.Fatalf("%s is refused: %v", m.OpLabel(0, op), r)

@@ -25,6 +25,9 @@ type value struct {
 	consumers, takenOver int
 	// same is another value whose memory this one shares, or nil.
 	same *value
+	// inside: only operators of the step that computes it read it, and it has no
+	// memory in the arena.
+	inside bool
 	// input and output mark the model's own: the caller brings their memory.
 	input, output bool
 	// own: memory of its own at run time, since its size was not known before.
@@ -44,7 +47,7 @@ func (v *value) root() *value {
 
 // inArena reports whether the planner places the value.
 func (v *value) inArena() bool {
-	return v.known && !v.constant && !v.input && !v.output && v.same == nil
+	return v.known && !v.constant && !v.input && !v.output && !v.inside && v.same == nil
 }
 
 // plannedValues is how many values share memory; the smaller ones of a model with

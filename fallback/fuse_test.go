@@ -1,0 +1,100 @@
+package fallback
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+
+	"nanoflux/graph"
+	"nanoflux/graph/schema"
+)
+
+// rowModel is a random model of operators that work on rows.
+func rowModel(r *rand.Rand, b *graph.Builder, inputs []graph.T) []graph.T {
+	shape := b.Shape(inputs[0])
+	rank := len(shape)
+	width := shape[rank-1]
+	tensors := []graph.T{inputs[0]}
+	pick := func() graph.T { return tensors[r.IntN(len(tensors))] }
+	for range 2 + r.IntN(12) {
+		x := pick()
+		var y graph.T
+		switch r.IntN(9) {
+		case 0:
+			y = b.Add(x, pick())
+		case 1:
+			y = b.MulAct(x, inputs[1+r.IntN(len(inputs)-1)], graph.ActRelu6)
+		case 2:
+			y = b.Sub(inputs[1+r.IntN(len(inputs)-1)], x)
+		case 3:
+			y = b.Logistic(x)
+		case 4:
+			y = b.Mul(x, b.Rsqrt(b.Add(b.Mean(b.Mul(x, x), []int{rank - 1}, true), b.Scalar("", 1e-3))))
+		case 5:
+			y = b.Softmax(x)
+		case 6:
+			if width%2 == 0 {
+				halves := b.Split(x, rank-1, 2)
+				y = b.Concat(rank-1, halves[1], b.Neg(halves[0]))
+				break
+			}
+			y = b.Neg(x)
+		case 7:
+			flat := b.Reshape(x, sizeOf(shape)/width, width)
+			y = b.Reshape(b.Tanh(flat), shape...)
+		case 8:
+			y = b.Sub(x, b.Reduce(schema.BuiltinOperatorREDUCE_MAX, x, []int{rank - 1}, true))
+		}
+		tensors = append(tensors, y)
+	}
+	outputs := tensors[len(tensors)-1:]
+	if r.IntN(2) == 0 && len(tensors) > 2 {
+		outputs = append(outputs, tensors[1+r.IntN(len(tensors)-2)])
+	}
+	return outputs
+}
+
+func TestFusedRowsAreTheSameBytesAsOperatorsOneByOne(t *testing.T) {
+	shapes := [][]int{{1, 12, 24}, {2, 3, 4, 16}, {130, 3}, {1, 700}, {5, 1, 9, 10}, {64, 192}, {3, 257}}
+	fused := 0
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 11))
+		shape := shapes[r.IntN(len(shapes))]
+		arrays := []graph.Array{random(r, graph.Float32, shape...)}
+		// Operands that stretch: any of the dimensions may be 1.
+		for range 3 {
+			s := append([]int(nil), shape...)
+			for i := range s {
+				if r.IntN(2) == 0 {
+					s[i] = 1
+				}
+			}
+			arrays = append(arrays, random(r, graph.Float32, s[r.IntN(len(s)):]...))
+		}
+		m, inputs := modelOf(t, func(b *graph.Builder, x []graph.T) []graph.T { return rowModel(r, b, x) },
+			func(i int) bool { return i == 2 }, arrays...)
+		var want []graph.Array
+		for _, o := range []Options{{Threads: 1, NoFusion: true}, {Threads: 1}, {Threads: 3}} {
+			e := compiledWith(t, m, o)
+			for range 2 {
+				got := ran(t, e, len(m.Subgraphs[0].Outputs), inputs...)
+				if want == nil {
+					want = got
+				}
+				for i := range got {
+					if !bytes.Equal(got[i].Data, want[i].Data) {
+						t.Fatalf("model %d of shape %v, %+v: output %d differs", seed, shape, o, i)
+					}
+				}
+			}
+			for _, s := range e.(*executable).steps {
+				if s.run != nil {
+					fused++
+				}
+			}
+		}
+	}
+	if fused < 200 {
+		t.Errorf("%d steps of several operators in 200 models", fused)
+	}
+}
