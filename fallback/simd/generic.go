@@ -1,7 +1,7 @@
 package simd
 
 // generic is plain Go, for every platform; the others are measured against it.
-var generic = Table{Name: "generic", Rows: 4, Columns: 2, Multiply: multiplyGeneric}
+var generic = Table{Name: "generic", Rows: 4, Columns: 2, Multiply: multiplyGeneric, MultiplyFrom: multiplyGenericFrom}
 
 // multiplyGeneric keeps a 4×2 tile in registers: with the operands that is as
 // much as the 16 registers of amd64 hold. The explicit conversions forbid fused
@@ -31,4 +31,11 @@ func multiplyGeneric(depth int, a, b, c []float32, stride int) {
 	r[0], r[1] = r[0]+c20, r[1]+c21
 	r = c[3*stride : 3*stride+2]
 	r[0], r[1] = r[0]+c30, r[1]+c31
+}
+
+func multiplyGenericFrom(depth int, a, b, c []float32, stride int, row []float32) {
+	for i := range 4 {
+		copy(c[i*stride:], row[:2])
+	}
+	multiplyGeneric(depth, a, b, c, stride)
 }

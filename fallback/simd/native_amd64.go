@@ -6,7 +6,13 @@ import "golang.org/x/sys/cpu"
 func multiplyAVX512(depth int, a, b, c *float32, stride int)
 
 //go:noescape
+func multiplyAVX512From(depth int, a, b, c *float32, stride int, row *float32)
+
+//go:noescape
 func multiplyAVX2(depth int, a, b, c *float32, stride int)
+
+//go:noescape
+func multiplyAVX2From(depth int, a, b, c *float32, stride int, row *float32)
 
 func native() []*Table {
 	var list []*Table
@@ -14,12 +20,18 @@ func native() []*Table {
 		list = append(list, &Table{Name: "avx2", Rows: 6, Columns: 16, Multiply: func(depth int, a, b, c []float32, stride int) {
 			checkTile(6, 16, depth, a, b, c, stride)
 			multiplyAVX2(depth, &a[0], &b[0], &c[0], stride)
+		}, MultiplyFrom: func(depth int, a, b, c []float32, stride int, row []float32) {
+			checkTile(6, 16, depth, a, b, c, stride)
+			multiplyAVX2From(depth, &a[0], &b[0], &c[0], stride, &row[:16][0])
 		}})
 	}
 	if cpu.X86.HasAVX512F {
 		list = append(list, &Table{Name: "avx512", Rows: 12, Columns: 32, Multiply: func(depth int, a, b, c []float32, stride int) {
 			checkTile(12, 32, depth, a, b, c, stride)
 			multiplyAVX512(depth, &a[0], &b[0], &c[0], stride)
+		}, MultiplyFrom: func(depth int, a, b, c []float32, stride int, row []float32) {
+			checkTile(12, 32, depth, a, b, c, stride)
+			multiplyAVX512From(depth, &a[0], &b[0], &c[0], stride, &row[:32][0])
 		}})
 	}
 	return list

@@ -32,6 +32,10 @@ type Table struct {
 	//
 	// for i < Rows and j < Columns. All slices must be long enough.
 	Multiply func(depth int, a, b, c []float32, stride int)
+
+	// MultiplyFrom is Multiply into a tile whose rows are row [Columns], whatever
+	// they were before: the bias, or zeros.
+	MultiplyFrom func(depth int, a, b, c []float32, stride int, row []float32)
 }
 
 var active = sync.OnceValue(func() *Table {

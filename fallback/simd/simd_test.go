@@ -41,11 +41,26 @@ func testTile(t *testing.T, table *Table, depth, stride int) {
 			want[1+i*stride+j] += float32(sum)
 		}
 	}
+	started := append([]float32(nil), c...)
 	table.Multiply(depth, a[1:len(a)-1], b[1:len(b)-1], c[1:len(c)-1], stride)
 	inTile := func(i int) bool { return i >= 1 && i < len(c)-1 && (i-1)%stride < table.Columns }
 	for i := range c {
 		if inTile(i) && math.Abs(float64(c[i]-want[i])) > 1e-6*float64(depth+8) || !inTile(i) && c[i] != want[i] {
 			t.Fatalf("element %d is %v, want %v", i-1, c[i], want[i])
+		}
+	}
+
+	// From a row: as if each row of the tile had been that one.
+	row := random(table.Columns)[1:][:table.Columns]
+	again := append([]float32(nil), started...)
+	for i := range table.Rows {
+		copy(again[1+i*stride:], row)
+	}
+	table.Multiply(depth, a[1:len(a)-1], b[1:len(b)-1], again[1:len(c)-1], stride)
+	table.MultiplyFrom(depth, a[1:len(a)-1], b[1:len(b)-1], started[1:len(c)-1], stride, row)
+	for i := range started {
+		if started[i] != again[i] {
+			t.Fatalf("from a row: element %d is %v, want %v", i-1, started[i], again[i])
 		}
 	}
 }

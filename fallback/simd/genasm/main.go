@@ -16,11 +16,14 @@ import (
 func main() {
 	log.SetFlags(0)
 	amd64 := newFile()
-	amd64.x86Tile("AVX2", 6, 2, "Y", 32)
-	amd64.x86Tile("AVX512", 12, 2, "Z", 64)
+	for _, from := range []bool{false, true} {
+		amd64.x86Tile("AVX2", 6, 2, "Y", 32, from)
+		amd64.x86Tile("AVX512", 12, 2, "Z", 64, from)
+	}
 	amd64.write("multiply_amd64.s")
 	arm64 := newFile()
-	arm64.neonTile(8, 3)
+	arm64.neonTile(8, 3, false)
+	arm64.neonTile(8, 3, true)
 	arm64.write("multiply_arm64.s")
 }
 
@@ -43,23 +46,34 @@ func (f *file) write(path string) {
 	}
 }
 
-func (f *file) header(name string) {
+// header begins a tile: one that adds to c, or one that begins from a row (see
+// Table.MultiplyFrom), which has one argument more.
+func (f *file) header(name string, from bool) {
 	f.line("")
+	if from {
+		f.line("// func multiply%sFrom(depth int, a, b, c *float32, stride int, row *float32)", name)
+		f.line("TEXT ·multiply%sFrom(SB), NOSPLIT, $0-48", name)
+		return
+	}
 	f.line("// func multiply%s(depth int, a, b, c *float32, stride int)", name)
 	f.line("TEXT ·multiply%s(SB), NOSPLIT, $0-40", name)
 }
 
 // x86Tile writes a tile of rows × vectors registers of the given width in
 // bytes. Registers: c from 0 on, then one row of b, then broadcast elements of a.
-func (f *file) x86Tile(name string, rows, vectors int, letter string, width int) {
-	f.header(name)
+func (f *file) x86Tile(name string, rows, vectors int, letter string, width int, from bool) {
+	f.header(name, from)
 	f.op("MOVQ depth+0(FP), CX")
 	f.op("MOVQ a+8(FP), SI")
 	f.op("MOVQ b+16(FP), DI")
 	f.op("MOVQ c+24(FP), DX")
 	f.op("MOVQ stride+32(FP), BX")
 	f.op("SHLQ $2, BX")
-	f.op("MOVQ DX, R8")
+	if from {
+		f.op("MOVQ row+40(FP), R8")
+	} else {
+		f.op("MOVQ DX, R8")
+	}
 	c := func(i, j int) string { return fmt.Sprintf("%s%d", letter, i*vectors+j) }
 	b := func(j int) string { return fmt.Sprintf("%s%d", letter, rows*vectors+j) }
 	firstA := rows*vectors + vectors
@@ -70,9 +84,15 @@ func (f *file) x86Tile(name string, rows, vectors int, letter string, width int)
 	free := registers - firstA
 	for i := range rows {
 		for j := range vectors {
-			f.op("VMOVUPS %d(R8), %s", j*width, c(i, j))
+			if from && i > 0 {
+				f.op("VMOVAPS %s, %s", c(0, j), c(i, j))
+			} else {
+				f.op("VMOVUPS %d(R8), %s", j*width, c(i, j))
+			}
 		}
-		f.op("ADDQ BX, R8")
+		if !from {
+			f.op("ADDQ BX, R8")
+		}
 	}
 	step := func(u int) {
 		for j := range vectors {
@@ -121,21 +141,27 @@ func (f *file) x86Tile(name string, rows, vectors int, letter string, width int)
 // neonTile writes a tile of rows × vectors registers of four floats: b in V0…,
 // a in the registers after it, c from V8 on. Go's assembler has no FMLA by
 // element, so those are words.
-func (f *file) neonTile(rows, vectors int) {
-	f.header("NEON")
+func (f *file) neonTile(rows, vectors int, from bool) {
+	f.header("NEON", from)
 	f.op("MOVD depth+0(FP), R0")
 	f.op("MOVD a+8(FP), R1")
 	f.op("MOVD b+16(FP), R2")
 	f.op("MOVD c+24(FP), R3")
 	f.op("MOVD stride+32(FP), R4")
 	f.op("LSL $2, R4")
-	f.op("MOVD R3, R5")
 	row := func(i int) string {
 		return fmt.Sprintf("[V%d.S4, V%d.S4, V%d.S4]", 8+3*i, 9+3*i, 10+3*i)
 	}
+	if from {
+		f.op("MOVD row+40(FP), R5")
+	} else {
+		f.op("MOVD R3, R5")
+	}
 	for i := range rows {
 		f.op("VLD1 (R5), %s", row(i))
-		f.op("ADD R4, R5, R5")
+		if !from {
+			f.op("ADD R4, R5, R5")
+		}
 	}
 	f.line("loop:")
 	f.op("VLD1.P %d(R2), [V0.S4, V1.S4, V2.S4]", vectors*16)
