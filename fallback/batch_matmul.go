@@ -85,16 +85,8 @@ func prepareBatchMatMul(n *node) (compute, error) {
 		a, out := n.in[0].floats(), n.out[0].floats()
 		pack(n.in[1].floats())
 		each(n.pool, inner, count, func(i int, p *pool) {
-			left := a[xs.offset(i)*rows*depth:]
-			source := matrixRows(left, rowStride)
-			if depthStrideX != 1 {
-				source = func(dst []float32, row, from int) {
-					for k := range dst {
-						dst[k] = left[row+(from+k)*depthStrideX]
-					}
-				}
-			}
-			m := product{pool: p, rows: rows, row: source, w: weights[ys.offset(i)], out: out[i*rows*columns:], stride: columns}
+			left := leftRows{data: a[xs.offset(i)*rows*depth:], stride: rowStride, step: depthStrideX}
+			m := product{pool: p, rows: rows, left: left, w: weights[ys.offset(i)], out: out[i*rows*columns:], stride: columns}
 			m.run()
 		})
 	}, nil

@@ -90,12 +90,20 @@ func prepareConv(n *node) (compute, error) {
 		}
 	}
 	act := fusedActivation(options[schema.Conv2DOptionsT](n.op).FusedActivationFunction)
+	products := make([]product, c.groups)
+	for g := range products {
+		products[g] = product{pool: n.pool, rows: c.pixels(), left: c.left(g), stride: c.out, act: act}
+	}
+	if c.groups == 1 {
+		n.product = &products[0]
+	}
 	return func() {
 		if !w.constant {
 			weights = packAll(weights)
 		}
-		for g, pw := range weights {
-			p := product{pool: n.pool, rows: c.pixels(), row: c.patches(x.floats(), g), w: pw, out: y.floats()[g*outs:], stride: c.out, act: act}
+		for g := range products {
+			p := &products[g]
+			p.w, p.left.data, p.out = weights[g], x.floats(), y.floats()[g*outs:]
 			if n.has(2) {
 				p.bias = n.in[2].floats()[g*outs:][:outs]
 			}
@@ -104,31 +112,41 @@ func prepareConv(n *node) (compute, error) {
 	}, nil
 }
 
-// patches reads the rows of the convolution's left-hand side: row r is output
-// position r's window of the input, [kernel height, kernel width, channels of
-// the group], zero outside.
-func (c *convolution) patches(x []float32, group int) rowSource {
+// window writes elements [from, from+len(dst)) of output position row's window
+// of the image x, [kernel height, kernel width, channels of the group], zero
+// outside.
+func (c *convolution) window(dst, x []float32, group, row, from int) {
 	perGroup := c.channels / c.groups
-	if c.h.kernel == 1 && c.w.kernel == 1 && c.h.stride == 1 && c.w.stride == 1 && c.groups == 1 {
-		return matrixRows(x, c.channels)
-	}
-	return func(dst []float32, row, from int) {
-		ox := row % c.w.out
-		oy := row / c.w.out % c.h.out
-		image := x[row/(c.w.out*c.h.out)*c.h.in*c.w.in*c.channels+group*perGroup:]
-		y0, x0 := oy*c.h.stride-c.h.before, ox*c.w.stride-c.w.before
-		tap, at := from/perGroup, from%perGroup
-		for len(dst) > 0 {
-			n := min(perGroup-at, len(dst))
-			iy := y0 + tap/c.w.kernel*c.h.dilation
-			ix := x0 + tap%c.w.kernel*c.w.dilation
-			if iy >= 0 && iy < c.h.in && ix >= 0 && ix < c.w.in {
-				copy(dst[:n], image[(iy*c.w.in+ix)*c.channels+at:])
-			} else {
-				clear(dst[:n])
-			}
-			dst = dst[n:]
-			tap, at = tap+1, 0
+	ox := row % c.w.out
+	oy := row / c.w.out % c.h.out
+	image := x[row/(c.w.out*c.h.out)*c.h.in*c.w.in*c.channels+group*perGroup:]
+	y0, x0 := oy*c.h.stride-c.h.before, ox*c.w.stride-c.w.before
+	tap, at := from/perGroup, from%perGroup
+	for len(dst) > 0 {
+		n := min(perGroup-at, len(dst))
+		iy := y0 + tap/c.w.kernel*c.h.dilation
+		ix := x0 + tap%c.w.kernel*c.w.dilation
+		if iy >= 0 && iy < c.h.in && ix >= 0 && ix < c.w.in {
+			copy(dst[:n], image[(iy*c.w.in+ix)*c.channels+at:])
+		} else {
+			clear(dst[:n])
 		}
+		dst = dst[n:]
+		tap, at = tap+1, 0
 	}
+}
+
+// left is the left-hand side of a group's product.
+func (c *convolution) left(group int) leftRows {
+	if c.h.kernel == 1 && c.w.kernel == 1 && c.h.stride == 1 && c.w.stride == 1 && c.groups == 1 {
+		return leftRows{stride: c.channels, step: 1}
+	}
+	return leftRows{windows: c, group: group}
+}
+
+// patches reads the rows of the convolution's left-hand side.
+func (c *convolution) patches(x []float32, group int) rowSource {
+	l := c.left(group)
+	l.data = x
+	return l.read
 }

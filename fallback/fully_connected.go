@@ -82,8 +82,10 @@ func prepareFullyConnected(n *node) (compute, error) {
 		return nil, err
 	}
 	act := fusedActivation(options[schema.FullyConnectedOptionsT](n.op).FusedActivationFunction)
+	p := &product{pool: n.pool, rows: rows, left: leftRows{stride: in, step: 1}, w: weights, stride: out, act: act}
+	n.product = p
 	return func() {
-		p := product{pool: n.pool, rows: rows, row: matrixRows(x.floats(), in), w: weights, out: y.floats(), stride: out, act: act}
+		p.left.data, p.out = x.floats(), y.floats()
 		if pack != nil {
 			p.w = pack()
 		}

@@ -114,8 +114,11 @@ func rowsIn(shape []int) int {
 }
 
 // fuseRows makes one program of as many nodes as possible from the beginning of
-// the list; nil, and 0, where fewer than two would be in it.
-func fuseRows(nodes []*node) (*rowProgram, int) {
+// the list; nil, and 0, where fewer than least would be in it.
+func fuseRows(nodes []*node, least int) (*rowProgram, int) {
+	if len(nodes) == 0 {
+		return nil, 0
+	}
 	rows, ok := rowsOf(nodes[0])
 	if !ok {
 		return nil, 0
@@ -127,10 +130,10 @@ func fuseRows(nodes []*node) (*rowProgram, int) {
 		}
 		count++
 	}
-	for count >= 2 {
+	for count >= least {
 		b := rowBuilder{nodes: nodes[:count], rows: rows}
 		done := b.build()
-		if done == count && len(b.program.code) >= 2 {
+		if done == count && len(b.program.code) >= least {
 			for v, inside := range b.inside {
 				v.inside = inside
 			}

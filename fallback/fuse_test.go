@@ -98,3 +98,36 @@ func TestFusedRowsAreTheSameBytesAsOperatorsOneByOne(t *testing.T) {
 		t.Errorf("%d steps of several operators in 200 models", fused)
 	}
 }
+
+func TestANormAfterAProductIsOneStep(t *testing.T) {
+	r := seeded(t)
+	x, w := random(r, graph.Float32, 70, 24), random(r, graph.Float32, 32, 24)
+	m, _ := modelOf(t, one(func(b *graph.Builder, in []graph.T) graph.T {
+		y := b.FullyConnected(in[0], in[1], graph.None, graph.ActNone)
+		heads := b.Reshape(y, 70, 4, 8)
+		return b.Mul(heads, b.Rsqrt(b.Add(b.Mean(b.Mul(heads, heads), []int{2}, true), b.Scalar("eps", 1e-6))))
+	}), func(i int) bool { return i == 1 }, x, w)
+	e := compiledWith(t, m, Options{Threads: 2})
+	alone := compiledWith(t, m, Options{Threads: 2, NoFusion: true})
+	if n, without := len(e.(*executable).steps), len(alone.(*executable).steps); n != 1 || without != len(m.Subgraphs[0].Ops) {
+		t.Errorf("%d steps, %d without fusion", n, without)
+	}
+	sameBytes(t, "fused", ran(t, e, 1, x)[0], ran(t, alone, 1, x)[0])
+	if with, without := e.(*executable).arenaBytes, alone.(*executable).arenaBytes; with >= without {
+		t.Errorf("%d bytes between operators, %d without fusion", with, without)
+	}
+}
+
+// A row operator that reads the product's rows in another order must wait for
+// all of them.
+func TestARowThatReadsAnotherRowOfAProductWaits(t *testing.T) {
+	r := seeded(t)
+	x, w, z := random(r, graph.Float32, 1, 300, 24), random(r, graph.Float32, 32, 24), random(r, graph.Float32, 2, 300, 32)
+	m, _ := modelOf(t, one(func(b *graph.Builder, in []graph.T) graph.T {
+		y := b.FullyConnected(in[0], in[1], graph.None, graph.ActNone)
+		y = b.Reshape(y, 1, 300, 32)
+		return b.Logistic(b.Add(in[2], y))
+	}), func(i int) bool { return i == 1 }, x, w, z)
+	e := compiledWith(t, m, Options{Threads: 3})
+	sameBytes(t, "fused", ran(t, e, 1, x, z)[0], ran(t, compiledWith(t, m, Options{Threads: 1, NoFusion: true}), 1, x, z)[0])
+}

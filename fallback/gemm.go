@@ -68,11 +68,39 @@ func packColumns(p *packed, pool *pool, w []float32, columns, depth, columnStrid
 // goroutines.
 type rowSource func(dst []float32, row, from int)
 
-// product is a matrix product out = rows · wᵀ with an epilogue.
+// leftRows is the left-hand side of a product: the rows of a matrix, or the
+// windows of a convolution.
+type leftRows struct {
+	// data holds element k of row r at r·stride + k·step. With windows, it is
+	// the image.
+	data         []float32
+	stride, step int
+	windows      *convolution
+	group        int
+}
+
+// read writes elements [from, from+len(dst)) of a row.
+func (l *leftRows) read(dst []float32, row, from int) {
+	switch {
+	case l.windows != nil:
+		l.windows.window(dst, l.data, l.group, row, from)
+	case l.step == 1:
+		copy(dst, l.data[row*l.stride+from:])
+	default:
+		at := row*l.stride + from*l.step
+		for k := range dst {
+			dst[k] = l.data[at]
+			at += l.step
+		}
+	}
+}
+
+// product is a matrix product out = left · wᵀ with an epilogue. A node makes one
+// and fills in the data at each run.
 type product struct {
 	pool *pool
 	rows int
-	row  rowSource
+	left leftRows
 	w    *packed
 	// out is [rows][stride], of which columns are written.
 	out    []float32
@@ -80,7 +108,22 @@ type product struct {
 	// bias [columns] or nil; act is applied at the end.
 	bias []float32
 	act  activation
+	// then is called for rows [first, last) when they are complete; nil for
+	// none. Goroutines call it for ranges of their own.
+	then func(first, last int)
+
+	// How the work is split: into rowParts × columnParts, of tiles and panels.
+	rowParts, columnParts int
+	part                  func(i int) // computePart, made once
 }
+
+const (
+	// littleWork is how many multiplications are not worth a goroutine.
+	littleWork = 1 << 16
+	// blockTiles is how many tiles of rows are packed at once: their part of
+	// the left-hand side stays in the second-level cache.
+	blockTiles = 8
+)
 
 // run computes the product. Rows are split over goroutines where there are
 // many, columns where there are few; the sums of an element are in one order
@@ -89,70 +132,91 @@ func (p *product) run() {
 	if p.rows == 0 || p.w.columns == 0 {
 		return
 	}
-	table := p.w.table
-	const tilesABlock = 8
-	rowsABlock := table.Rows * tilesABlock
-	blocks := (p.rows + rowsABlock - 1) / rowsABlock
-	panels := p.w.panels()
-	parts := 1
-	if work := p.rows * p.w.columns * p.w.depth; blocks < 2*p.pool.threads && work > 1<<16 {
-		parts = min(panels, p.pool.threads)
-	}
-	if p.rows*p.w.columns*p.w.depth <= 1<<16 {
-		for block := range blocks {
-			p.block(block*rowsABlock, min(rowsABlock, p.rows-block*rowsABlock), 0, panels)
+	tiles := (p.rows + p.w.table.Rows - 1) / p.w.table.Rows
+	p.rowParts, p.columnParts = (tiles+blockTiles-1)/blockTiles, 1
+	threads := p.pool.threads
+	switch {
+	case threads == 1 || p.rows*p.w.columns*p.w.depth <= littleWork:
+		for i := 0; i < p.rowParts && !p.pool.stopped(); i++ {
+			p.computePart(i)
 		}
 		return
+	case tiles >= 2*threads || p.then != nil:
+		// A multiple of the threads, so that all end at once.
+		p.rowParts = min(tiles, (p.rowParts+threads-1)/threads*threads)
+	default:
+		p.columnParts = min(p.w.panels(), threads)
 	}
-	p.pool.each(blocks*parts, func(i int) {
-		block, part := i/parts, i%parts
-		p.block(block*rowsABlock, min(rowsABlock, p.rows-block*rowsABlock), panels*part/parts, panels*(part+1)/parts)
-	})
+	if p.part == nil {
+		p.part = p.computePart
+	}
+	p.pool.each(p.rowParts*p.columnParts, p.part)
+}
+
+// computePart computes part i of the product.
+func (p *product) computePart(i int) {
+	row, column := i/p.columnParts, i%p.columnParts
+	height, panels := p.w.table.Rows, p.w.panels()
+	tiles := (p.rows + height - 1) / height
+	first := tiles * row / p.rowParts * height
+	last := min(p.rows, tiles*(row+1)/p.rowParts*height)
+	p.block(first, last-first, panels*column/p.columnParts, panels*(column+1)/p.columnParts)
+	if p.then != nil {
+		p.then(first, last)
+	}
 }
 
 // block computes rows [first, first+n) for panels [fromPanel, toPanel).
 func (p *product) block(first, n, fromPanel, toPanel int) {
 	table, w := p.w.table, p.w
 	tiles := (n + table.Rows - 1) / table.Rows
-	scratch := takeScratch(tiles*table.Rows*min(depthBlock, w.depth) + depthBlock + table.Rows*table.Columns)
+	most := min(depthBlock, w.depth)
+	scratch := takeScratch(tiles*table.Rows*most + most + table.Rows*table.Columns + table.Columns)
 	defer scratch.give()
-	left := scratch.data[:tiles*table.Rows*min(depthBlock, w.depth)]
-	row := scratch.data[len(left):][:depthBlock]
-	edge := scratch.data[len(left)+depthBlock:][:table.Rows*table.Columns]
+	left, rest := scratch.data[:tiles*table.Rows*most], scratch.data[tiles*table.Rows*most:]
+	row, rest := rest[:most], rest[most:]
+	edge, start := rest[:table.Rows*table.Columns], rest[table.Rows*table.Columns:]
 
-	fromColumn, toColumn := fromPanel*table.Columns, min(toPanel*table.Columns, w.columns)
-	for i := range n {
-		out := p.out[(first+i)*p.stride:]
-		if p.bias != nil {
-			copy(out[fromColumn:toColumn], p.bias[fromColumn:toColumn])
-		} else {
-			clear(out[fromColumn:toColumn])
-		}
-	}
 	for from := 0; from < w.depth; from += depthBlock {
 		depth := min(depthBlock, w.depth-from)
-		packRows(p.row, table.Rows, left, row[:depth], first, n, from)
+		packLeft(&p.left, table.Rows, left, row[:depth], first, n, from)
 		for panel := fromPanel; panel < toPanel; panel++ {
 			right := w.data[from*w.panels()*table.Columns+panel*depth*table.Columns:][:depth*table.Columns]
 			column := panel * table.Columns
-			whole := column+table.Columns <= w.columns
+			width := min(table.Columns, w.columns-column)
+			if from == 0 {
+				clear(start)
+				if p.bias != nil {
+					copy(start, p.bias[column:column+width])
+				}
+			}
 			for tile := range tiles {
 				a := left[tile*table.Rows*depth:][:table.Rows*depth]
 				r := tile * table.Rows
 				out := p.out[(first+r)*p.stride+column:]
-				if whole && r+table.Rows <= n {
+				whole := width == table.Columns && r+table.Rows <= n
+				switch {
+				case whole && from == 0:
+					table.MultiplyFrom(depth, a, right, out, p.stride, start)
+				case whole:
 					table.Multiply(depth, a, right, out, p.stride)
-					continue
-				}
-				clear(edge)
-				table.Multiply(depth, a, right, edge, table.Columns)
-				for i := range min(table.Rows, n-r) {
-					add(out[i*p.stride:][:min(table.Columns, w.columns-column)], edge[i*table.Columns:])
+				case from == 0:
+					table.MultiplyFrom(depth, a, right, edge, table.Columns, start)
+					for i := range min(table.Rows, n-r) {
+						copy(out[i*p.stride:][:width], edge[i*table.Columns:])
+					}
+				default:
+					clear(edge)
+					table.Multiply(depth, a, right, edge, table.Columns)
+					for i := range min(table.Rows, n-r) {
+						add(out[i*p.stride:][:width], edge[i*table.Columns:])
+					}
 				}
 			}
 		}
 	}
 	if p.act != nil {
+		fromColumn, toColumn := fromPanel*table.Columns, min(toPanel*table.Columns, w.columns)
 		for i := range n {
 			p.act(p.out[(first+i)*p.stride+fromColumn : (first+i)*p.stride+toColumn])
 		}
@@ -163,6 +227,30 @@ func add(dst, src []float32) {
 	src = src[:len(dst)]
 	for i := range dst {
 		dst[i] += src[i]
+	}
+}
+
+// packLeft packs elements [from, from+len(row)) of rows [first, first+n) for
+// tiles of the given height: [tile][depth][height]; missing rows are zero. row
+// is scratch.
+func packLeft(l *leftRows, height int, left, row []float32, first, n, from int) {
+	depth := len(row)
+	for r := 0; r < n; r += height {
+		dst := left[r*depth:][:height*depth]
+		for i := range height {
+			if r+i >= n {
+				for k := i; k < len(dst); k += height {
+					dst[k] = 0
+				}
+				continue
+			}
+			l.read(row, first+r+i, from)
+			k := i
+			for _, v := range row {
+				dst[k] = v
+				k += height
+			}
+		}
 	}
 }
 

@@ -166,6 +166,9 @@ type node struct {
 	reserved int
 	// state belongs to the kernel and outlives prepare: packed weights.
 	state any
+	// product is the matrix product that the node computes, if it is one: what
+	// follows can be computed with its rows (fuse_product.go).
+	product *product
 	// running: inputs have their data although they are not constant.
 	running bool
 	// late: prepared before each run, because of errNeedsValue.
@@ -271,7 +274,7 @@ func (n *node) work(count, size int) error {
 // make (packed weights) stays.
 func (n *node) prepared() (compute, error) {
 	n.budget.used -= n.reserved
-	n.reserved = 0
+	n.reserved, n.product = 0, nil
 	defer func(done <-chan struct{}) { n.pool.done = done }(n.pool.done)
 	n.pool.done = nil
 	return n.kernel.prepare(n)

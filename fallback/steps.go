@@ -46,7 +46,10 @@ func (e *executable) makeSteps() {
 
 // fused is the longest step at the beginning of the list.
 func (e *executable) fused(nodes []*node) step {
-	if p, n := fuseRows(nodes); n > 0 {
+	if s, ok := fuseProduct(nodes); ok {
+		return s
+	}
+	if p, n := fuseRows(nodes, 2); n > 0 {
 		return e.rowStep(nodes[:n], p)
 	}
 	return step{nodes: nodes[:1]}

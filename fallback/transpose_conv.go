@@ -106,7 +106,7 @@ func prepareTransposeConv(n *node) (compute, error) {
 		if products == nil {
 			products = make([]float32, c.pixels()*c.columns())
 		}
-		p := product{pool: n.pool, rows: c.pixels(), row: matrixRows(n.in[2].floats(), c.in), w: right, out: products, stride: c.columns()}
+		p := product{pool: n.pool, rows: c.pixels(), left: leftRows{data: n.in[2].floats(), stride: c.in, step: 1}, w: right, out: products, stride: c.columns()}
 		p.run()
 		for i := 0; i < len(y); i += c.out {
 			if n.has(3) {
