@@ -148,7 +148,7 @@ func (e *executable) fold(ctx context.Context) error {
 		}
 		for _, v := range n.out {
 			if v.same != nil {
-				v.data, v.same = v.same.data, nil
+				v.data, v.same = v.shared(), nil
 			} else {
 				v.data = graph.AlignedBytes(v.size)
 			}

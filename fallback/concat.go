@@ -243,9 +243,14 @@ func prepareParts(n *node, input, axis int, sizes []int, drop bool) (compute, er
 		}
 	}
 	size := elementSize(n.in[input].tensor.Type)
+	for i, m := range moves {
+		n.aliasMove(i, input, m, size)
+	}
 	return func() {
 		for i, m := range moves {
-			m.run(n.pool, n.out[i].data, n.in[input].data, size)
+			if !n.out[i].sharesMemory() {
+				m.run(n.pool, n.out[i].data, n.in[input].data, size)
+			}
 		}
 	}, nil
 }

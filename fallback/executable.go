@@ -209,7 +209,7 @@ func (n *node) step() error {
 func (n *node) shareMemory() {
 	for _, v := range n.out {
 		if v != nil && v.same != nil && !v.inside {
-			v.data = v.root().data[:v.size]
+			v.data = v.shared()
 		}
 	}
 }

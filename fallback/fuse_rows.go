@@ -198,10 +198,9 @@ func (b *rowBuilder) findInside() {
 	for _, n := range slices.Backward(b.nodes) {
 		for _, v := range n.out {
 			b.inside[v] = !v.output && readers[v] == v.consumers
-		}
-		// What shares its memory with a value that others read needs memory.
-		if v := n.out[0]; v.same != nil && !b.inside[v] && !v.output {
-			readers[v.same] = -1
+			if !b.inside[v] && v.sharesMemory() {
+				readers[v.same] = -1 // it is read through v
+			}
 		}
 	}
 }
@@ -218,9 +217,7 @@ func (b *rowBuilder) add(i int, n *node) bool {
 		if !ok {
 			return false
 		}
-		if v := n.out[0]; b.inside[v] || v.output {
-			b.view(i, v, a)
-		}
+		b.view(i, n.out[0], a)
 		return true
 	case schema.BuiltinOperatorSOFTMAX:
 		beta := options[schema.SoftmaxOptionsT](n.op).Beta
@@ -283,13 +280,16 @@ func (b *rowBuilder) split(i int, n *node) bool {
 }
 
 // view makes v another sight of an operand that is there; where others read v
-// too, it is copied.
+// too, and it is no part of the operand's memory, it is copied.
 func (b *rowBuilder) view(i int, v *value, a rowOperand) {
-	if b.inside[v] {
+	switch {
+	case b.inside[v]:
 		b.operands[v] = a
 		if a.temporary() {
 			b.extend(a.at, v, i)
 		}
+		return
+	case v.sharesMemory():
 		return
 	}
 	b.program.code = append(b.program.code, rowInstruction{to: b.write(i, v, a.width), a: a, whole: copyRow})

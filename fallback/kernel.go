@@ -286,8 +286,10 @@ func (n *node) empty() bool {
 	return !slices.ContainsFunc(n.out, func(v *value) bool { return v != nil && v.size > 0 })
 }
 
-// alias makes output 0 share the memory of input 0, which has the same bytes.
-func (n *node) alias() { n.out[0].same = n.in[0] }
+// alias makes output i share the memory of input k from byte at on, which has the
+// same bytes. Compute must copy all the same when the output does not share
+// memory (value.sharesMemory).
+func (n *node) alias(i, k, at int) { n.out[i].same, n.out[i].sameAt = n.in[k], at }
 
 // unneeded says that input i's data was taken over (packed) by the node.
 func (n *node) unneeded(i int) { n.in[i].takenOver++ }

@@ -2,7 +2,6 @@ package fallback
 
 import (
 	"fmt"
-	"unsafe"
 
 	"nanoflux/delegate"
 	"nanoflux/graph/schema"
@@ -53,11 +52,10 @@ func prepareSameBytes(n *node, shape []int) (compute, error) {
 	if err := n.shape(0, shape...); err != nil {
 		return nil, err
 	}
-	n.alias()
+	n.alias(0, 0, 0)
 	return func() {
-		from, to := n.in[0].data, n.out[0].data
-		if unsafe.SliceData(from) != unsafe.SliceData(to) {
-			copy(to, from)
+		if !n.out[0].sharesMemory() {
+			copy(n.out[0].data, n.in[0].data)
 		}
 	}, nil
 }

@@ -143,7 +143,21 @@ func prepareMove(n *node, m move) (compute, error) { return prepareMoveFrom(n, 0
 // prepareMoveFrom is prepareMove from another input.
 func prepareMoveFrom(n *node, input int, m move) (compute, error) {
 	size := elementSize(n.in[input].tensor.Type)
-	return func() { m.run(n.pool, n.out[0].data, n.in[input].data, size) }, nil
+	n.aliasMove(0, input, m, size)
+	return func() {
+		if !n.out[0].sharesMemory() {
+			m.run(n.pool, n.out[0].data, n.in[input].data, size)
+		}
+	}, nil
+}
+
+// aliasMove lets output i share the memory of input k when the move to it is a
+// copy of one piece.
+func (n *node) aliasMove(i, k int, m move, size int) {
+	one := m.merged()
+	if n.out[i].size == sizeOf(m.shape)*size && one.toAt == 0 && (len(one.shape) == 0 || len(one.shape) == 1 && one.to[0] == 1 && one.from[0] == 1) {
+		n.alias(i, k, m.fromAt*size)
+	}
 }
 
 // axisOf turns an axis that may count from the end into an index.

@@ -23,8 +23,10 @@ type value struct {
 	// consumers is how many nodes read it, takenOver how many of them do not
 	// need it any more.
 	consumers, takenOver int
-	// same is another value whose memory this one shares, or nil.
-	same *value
+	// same is another value whose memory this one shares, from byte sameAt on;
+	// or nil.
+	same   *value
+	sameAt int
 	// inside: only operators of the step that computes it read it, and it has no
 	// memory in the arena.
 	inside bool
@@ -36,6 +38,13 @@ type value struct {
 	first, last int // the steps that write and last read it
 	offset      int // in the arena
 }
+
+// sharesMemory reports whether v's memory will be another value's. The caller
+// brings the memory of outputs.
+func (v *value) sharesMemory() bool { return v.same != nil && !v.output }
+
+// shared is the part of the other value's memory that v is.
+func (v *value) shared() []byte { return v.same.data[v.sameAt : v.sameAt+v.size] }
 
 // root is the value whose memory v uses.
 func (v *value) root() *value {
