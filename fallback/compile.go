@@ -147,8 +147,8 @@ func (e *executable) fold(ctx context.Context) error {
 			continue
 		}
 		for _, v := range n.out {
-			if v.same != nil {
-				v.data, v.same = v.shared(), nil
+			if v.sharesMemory() {
+				v.data = v.shared()
 			} else {
 				v.data = graph.AlignedBytes(v.size)
 			}
@@ -156,6 +156,9 @@ func (e *executable) fold(ctx context.Context) error {
 		}
 		if !n.empty() {
 			run()
+		}
+		for _, v := range n.out {
+			v.same = nil
 		}
 		if err := n.failed(); err != nil {
 			return fmt.Errorf("%s: %w", n.label, err)

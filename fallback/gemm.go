@@ -141,7 +141,7 @@ func (p *product) run() {
 			p.computePart(i)
 		}
 		return
-	case tiles >= 2*threads || p.then != nil:
+	case tiles >= 2*threads || p.then != nil && tiles >= threads:
 		// A multiple of the threads, so that all end at once.
 		p.rowParts = min(tiles, (p.rowParts+threads-1)/threads*threads)
 	default:
@@ -151,6 +151,9 @@ func (p *product) run() {
 		p.part = p.computePart
 	}
 	p.pool.each(p.rowParts*p.columnParts, p.part)
+	if p.then != nil && p.columnParts > 1 && !p.pool.stopped() {
+		p.then(0, p.rows)
+	}
 }
 
 // computePart computes part i of the product.
@@ -161,7 +164,7 @@ func (p *product) computePart(i int) {
 	first := tiles * row / p.rowParts * height
 	last := min(p.rows, tiles*(row+1)/p.rowParts*height)
 	p.block(first, last-first, panels*column/p.columnParts, panels*(column+1)/p.columnParts)
-	if p.then != nil {
+	if p.then != nil && p.columnParts == 1 {
 		p.then(first, last)
 	}
 }
