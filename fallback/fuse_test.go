@@ -131,3 +131,83 @@ func TestARowThatReadsAnotherRowOfAProductWaits(t *testing.T) {
 	e := compiledWith(t, m, Options{Threads: 3})
 	sameBytes(t, "fused", ran(t, e, 1, x, z)[0], ran(t, compiledWith(t, m, Options{Threads: 1, NoFusion: true}), 1, x, z)[0])
 }
+
+// attentionCase is one way to write attention down.
+type attentionCase struct {
+	name                     string
+	heads, queries, keys     int
+	dim, valueDim            int
+	scaled, biased           bool
+	transposed, keysInColumn bool
+}
+
+func TestFusedAttentionIsWhatTheOperatorsCompute(t *testing.T) {
+	for _, c := range []attentionCase{
+		{"one head", 1, 5, 5, 8, 8, false, false, false, false},
+		{"several panels", 3, 88, 88, 64, 64, false, false, false, false},
+		{"more keys than a block of depth", 2, 40, 900, 16, 24, true, false, false, false},
+		{"a mask for each head", 4, 24, 24, 32, 32, false, true, false, false},
+		{"heads in the last dimension", 6, 33, 21, 10, 7, true, true, true, false},
+		{"keys transposed already", 2, 9, 17, 5, 3, true, false, false, true},
+		{"one query", 2, 1, 50, 12, 12, true, true, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := seeded(t)
+			matrix := func(rows, columns int) graph.Array {
+				if c.transposed {
+					return random(r, graph.Float32, 1, rows, c.heads, columns)
+				}
+				return random(r, graph.Float32, 1, c.heads, rows, columns)
+			}
+			xs := []graph.Array{matrix(c.queries, c.dim), matrix(c.keys, c.dim), matrix(c.keys, c.valueDim), random(r, graph.Float32, 1, 1, c.queries, c.keys)}
+			m, inputs := modelOf(t, one(func(b *graph.Builder, x []graph.T) graph.T {
+				q, k, v := x[0], x[1], x[2]
+				if c.transposed {
+					q, k, v = b.Transpose(q, 0, 2, 1, 3), b.Transpose(k, 0, 2, 1, 3), b.Transpose(v, 0, 2, 1, 3)
+				}
+				if c.keysInColumn {
+					k = b.Transpose(k, 0, 1, 3, 2)
+				}
+				scores := b.BatchMatMul(q, k, false, !c.keysInColumn)
+				if c.scaled {
+					scores = b.Mul(scores, b.Scalar("scale", 0.3))
+				}
+				if c.biased {
+					scores = b.Add(scores, x[3])
+				}
+				y := b.BatchMatMul(b.Softmax(scores), v, false, false)
+				if c.transposed {
+					y = b.Transpose(y, 0, 2, 1, 3)
+				}
+				return y
+			}), never, xs...)
+			want := ran(t, compiledWith(t, m, Options{Threads: 1, NoFusion: true}), 1, inputs...)[0]
+			var first graph.Array
+			for _, threads := range []int{1, 3} {
+				e := compiledWith(t, m, Options{Threads: threads})
+				if n := len(e.(*executable).steps); n != 1 {
+					t.Fatalf("%d steps", n)
+				}
+				got := ran(t, e, 1, inputs...)[0]
+				same(t, got, tensorOf(want), 3e-6)
+				if first.Data == nil {
+					first = got
+				}
+				sameBytes(t, "on more threads", got, first)
+			}
+		})
+	}
+}
+
+func TestScoresThatAreReadElsewhereAreNotFusedAway(t *testing.T) {
+	r := seeded(t)
+	x := random(r, graph.Float32, 2, 6, 4)
+	m, inputs := modelOf(t, func(b *graph.Builder, in []graph.T) []graph.T {
+		weights := b.Softmax(b.BatchMatMul(in[0], in[0], false, true))
+		return []graph.T{b.BatchMatMul(weights, in[0], false, false), weights}
+	}, never, x)
+	got, want := ran(t, compiledWith(t, m, Options{Threads: 1}), 2, inputs...), ran(t, compiledWith(t, m, Options{Threads: 1, NoFusion: true}), 2, inputs...)
+	for i := range got {
+		sameBytes(t, "fused", got[i], want[i])
+	}
+}

@@ -73,6 +73,13 @@ func (p *pool) each(n int, body func(i int)) {
 	}
 }
 
+// inline is each on the caller's goroutine only.
+func (p *pool) inline(n int, body func(i int)) {
+	for i := 0; i < n && !p.stopped(); i++ {
+		body(i)
+	}
+}
+
 // chunks calls body(from, to) for ranges that cover [0, n), none but the last
 // shorter than least.
 func (p *pool) chunks(n, least int, body func(from, to int)) {

@@ -46,6 +46,9 @@ func (e *executable) makeSteps() {
 
 // fused is the longest step at the beginning of the list.
 func (e *executable) fused(nodes []*node) step {
+	if s, ok := fuseAttention(nodes); ok {
+		return s
+	}
 	if s, ok := fuseProduct(nodes); ok {
 		return s
 	}
