@@ -1,7 +1,7 @@
 package simd
 
 // generic is plain Go, for every platform; the others are measured against it.
-var generic = Table{Name: "generic", Rows: 4, Columns: 2, Multiply: multiplyGeneric, MultiplyFrom: multiplyGenericFrom}
+var generic = Table{Name: "generic", Rows: 4, Columns: 2, Multiply: multiplyGeneric, MultiplyFrom: multiplyGenericFrom, Integer: genericInteger}
 
 // multiplyGeneric keeps a 4×2 tile in registers: with the operands that is as
 // much as the 16 registers of amd64 hold. The explicit conversions forbid fused

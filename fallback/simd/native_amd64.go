@@ -34,5 +34,5 @@ func native() []*Table {
 			multiplyAVX512From(depth, &a[0], &b[0], &c[0], stride, &row[:32][0])
 		}})
 	}
-	return list
+	return withIntegers(list)
 }

@@ -14,5 +14,5 @@ func native() []*Table {
 	}, MultiplyFrom: func(depth int, a, b, c []float32, stride int, row []float32) {
 		checkTile(8, 12, depth, a, b, c, stride)
 		multiplyNEONFrom(depth, &a[0], &b[0], &c[0], stride, &row[:12][0])
-	}}}
+	}, Integer: genericInteger}}
 }

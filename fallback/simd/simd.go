@@ -2,7 +2,7 @@
 // for each level of CPU features, chosen once at start. Every table computes
 // what the generic one computes, up to the rounding of sums.
 //
-// NANOFLUX_SIMD (generic, avx2, avx512, neon) overrides the choice, for tests
+// NANOFLUX_SIMD (generic, avx2, avx512, avx512vnni, neon) overrides the choice, for tests
 // and bug reports; a level that this CPU or build lacks is not used, see Problem.
 package simd
 
@@ -20,7 +20,8 @@ const variable = "NANOFLUX_SIMD"
 
 // Table is the set of inner loops for one level of CPU features.
 type Table struct {
-	// Name of the level: "generic", "avx2", "avx512", "neon".
+	// Name of the level: "generic", "avx2", "avx512", "avx512vnni",
+	// "neon".
 	Name string
 
 	// Rows and Columns are the size of the tile that Multiply computes.
@@ -36,6 +37,9 @@ type Table struct {
 	// MultiplyFrom is Multiply into a tile whose rows are row [Columns], whatever
 	// they were before: the bias, or zeros.
 	MultiplyFrom func(depth int, a, b, c []float32, stride int, row []float32)
+
+	// Integer has the loops on 8-bit integers.
+	Integer Integer
 }
 
 var active = sync.OnceValue(func() *Table {

@@ -1,0 +1,168 @@
+package simd
+
+import "slices"
+
+// Integer holds the inner loops on 8-bit integers, exact at every level: what
+// they compute does not depend on the level.
+//
+// Both operands of a product are packed, in groups of Group elements along the
+// depth. Elements of the left panel are a byte each, or 16 bits (Wide); those of
+// the right panel are bytes.
+//
+//	left   [depth/Group][rows][Group]     rows is one of Heights
+//	right  [depth/Group][Columns][Group]
+//
+// What is left over of the depth is zero in the right panel, anything in the left
+// one.
+type Integer struct {
+	// Heights are the tiles' numbers of rows, the largest first. Columns is their
+	// number of columns, a multiple of 4.
+	Heights []int
+	Columns int
+	Group   int
+	Wide    bool
+	// Unsigned: left elements are 0…255 instead of −128…127; right ones are
+	// signed at every level.
+	Unsigned bool
+
+	// PackRows packs n elements, a multiple of Group, of len(offsets) rows, one of
+	// Heights; row i begins at src[offsets[i]]. Each byte is changed by
+	// exclusive or with flip before.
+	PackRows func(dst, src []byte, offsets []int, n int, flip byte)
+
+	// Multiply computes a tile of sums [rows][Columns], rows being one of
+	// Heights:
+	//
+	//	sums[i·Columns + j] = Σ left(i, k) · right(k, j)
+	//
+	// of which the columns < columns are valid, those behind may be anything.
+	// With more, the sums are added to those that are there.
+	Multiply func(groups, rows, columns int, left []byte, right []int8, sums []int32, more bool)
+
+	// Requantize makes output integers of rows × columns sums. It may read sums
+	// up to a multiple of 16 columns.
+	Requantize func(dst []byte, stride int, sums []int32, sumStride, rows, columns int, q Requantizer)
+}
+
+// Height is the least of Heights that is not below rows, or the largest.
+func (t *Integer) Height(rows int) int {
+	for _, h := range slices.Backward(t.Heights) {
+		if h >= rows {
+			return h
+		}
+	}
+	return t.Heights[0]
+}
+
+// LeftBytes is the size of a packed panel of the left operand.
+func (t *Integer) LeftBytes(rows, depth int) int {
+	n := t.Groups(depth) * t.Group * rows
+	if t.Wide {
+		n *= 2
+	}
+	return n
+}
+
+// Groups is how many groups the depth takes.
+func (t *Integer) Groups(depth int) int { return (depth + t.Group - 1) / t.Group }
+
+// PackColumns packs columns of a right operand: element (j, k) is w[j·stride + k],
+// changed by exclusive or with flip. dst takes Groups(depth)·Group·Columns bytes.
+// sums gets the sum of each column.
+func (t *Integer) PackColumns(dst []int8, w []int8, stride, columns, depth int, flip byte, sums []int32) {
+	group, width := t.Group, t.Columns*t.Group
+	dst = dst[:t.Groups(depth)*width]
+	if columns < t.Columns || depth%group != 0 {
+		clear(dst)
+	}
+	for j := range columns {
+		column := w[j*stride:][:depth]
+		sum := int32(0)
+		at := j * group
+		for len(column) >= group {
+			for i, v := range column[:group] {
+				v ^= int8(flip)
+				dst[at+i] = v
+				sum += int32(v)
+			}
+			column = column[group:]
+			at += width
+		}
+		for i, v := range column {
+			v ^= int8(flip)
+			dst[at+i] = v
+			sum += int32(v)
+		}
+		sums[j] = sum
+	}
+}
+
+// Requantizer turns sums into integers of 8 bits: zero + (sum + bias) · factor,
+// clamped, the factor being mantissa · 2^(left − right − 31), at most one of left
+// and right not 0.
+type Requantizer struct {
+	// parameters are arrays, a column each: bias, mantissa, left, right, round
+	// (1 where right > 0), away (−1 where halves are rounded away from zero),
+	// right − 1.
+	parameters []int32
+	// size of one array: the columns, rounded up to a multiple of 16, and 16 more.
+	size int
+	// from is the first column.
+	from int
+
+	Zero, Low, High int32
+}
+
+// NewRequantizer has room for the parameters of the given number of columns.
+func NewRequantizer(columns int) Requantizer {
+	size := (columns+15)/16*16 + 16
+	return Requantizer{parameters: make([]int32, 7*size), size: size}
+}
+
+// Column sets the factor of a column, mantissa · 2^(shift−31), and whether the
+// right shift rounds halves away from zero instead of up.
+func (q Requantizer) Column(i int, mantissa int32, shift int, away bool) {
+	set := func(array int, v int32) { q.parameters[array*q.size+i] = v }
+	set(1, mantissa)
+	set(2, int32(max(shift, 0)))
+	set(3, int32(max(-shift, 0)))
+	set(4, 0)
+	set(5, 0)
+	if shift < 0 {
+		set(4, 1)
+		if away {
+			set(5, -1)
+		}
+	}
+	set(6, int32(max(-shift, 0))-1)
+}
+
+// Bias is the columns' biases, to be set.
+func (q Requantizer) Bias() []int32 { return q.parameters[:q.size] }
+
+// From is the requantizer of the columns from the given one on.
+func (q Requantizer) From(column int) Requantizer {
+	q.from += column
+	return q
+}
+
+// array is one array of parameters, from the first column on.
+func (q Requantizer) array(i int) []int32 { return q.parameters[i*q.size+q.from : (i+1)*q.size] }
+
+// fits panics when the arguments of Requantize would reach outside their slices.
+func (q Requantizer) fits(dst []byte, stride int, sums []int32, sumStride, rows, columns int) {
+	whole := (columns + 15) / 16 * 16
+	if rows < 1 || columns < 1 || stride < 0 || sumStride < 0 || len(dst) < (rows-1)*stride+columns ||
+		len(sums) < (rows-1)*sumStride+whole || q.from < 0 || q.from+whole > q.size {
+		panic("simd: requantized outside its slices")
+	}
+}
+
+// offsetsFit panics when rows of n bytes would reach outside src.
+func offsetsFit(src []byte, offsets []int, n int) {
+	for _, o := range offsets {
+		if o < 0 || n < 0 || o > len(src)-n {
+			panic("simd: packed outside its source")
+		}
+	}
+}
