@@ -47,6 +47,7 @@ func compile(ctx context.Context, m *graph.Model, threads int, fuse bool) (e *ex
 		e.outputs = append(e.outputs, v)
 	}
 	e.pool, e.budget = &pool{threads: threads}, &budget{}
+	defer e.pool.rest()
 	for i := range g.Ops {
 		op := &g.Ops[i]
 		n := &node{op: op, label: m.OpLabel(0, i), pool: e.pool, budget: e.budget, in: e.pick(op.Inputs), out: e.pick(op.Outputs)}

@@ -42,6 +42,7 @@ func (e *executable) Run(ctx context.Context, inputs, outputs []graph.Array) err
 	select {
 	case e.turn <- struct{}{}:
 		defer e.end()
+		defer e.pool.rest()
 	case <-ctx.Done():
 		return fmt.Errorf("fallback: %w", ctx.Err())
 	}

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,21 +103,6 @@ func TestARunThatIsGivenUpLeavesNothingHalfMade(t *testing.T) {
 		cancel()
 		withHook(t, func() {})
 		sameBytes(t, "the run after one that was given up", ran(t, e, 1, inputs...)[0], want)
-	}
-}
-
-func TestALoopThatIsGivenUpLeavesTheRestOut(t *testing.T) {
-	for _, threads := range []int{1, 3} {
-		done := make(chan struct{})
-		var calls atomic.Int64
-		(&pool{threads: threads, done: done}).each(1000, func(i int) {
-			if calls.Add(1) == 10 {
-				close(done)
-			}
-		})
-		if n := calls.Load(); n < 10 || n > 10+int64(threads) {
-			t.Errorf("%d threads: %d calls, must be 10 and at most one more for each other thread", threads, n)
-		}
 	}
 }
 
@@ -450,42 +434,5 @@ func TestValuesThatLiveAtTheSameTimeDoNotOverlap(t *testing.T) {
 		if total > sum {
 			t.Fatalf("%d bytes, more than the sum %d", total, sum)
 		}
-	}
-}
-
-func TestALoopCoversEveryIndexOnce(t *testing.T) {
-	for _, threads := range []int{1, 2, 5} {
-		p := &pool{threads: threads}
-		for _, n := range []int{0, 1, 2, 7, 1000} {
-			counts := make([]int, n)
-			p.each(n, func(i int) { counts[i]++ })
-			p.chunks(n, 3, func(from, to int) {
-				for i := from; i < to; i++ {
-					counts[i]++
-				}
-			})
-			for i, c := range counts {
-				if c != 2 {
-					t.Fatalf("%d threads: index %d of %d was visited %d times, must be 2", threads, i, n, c)
-				}
-			}
-		}
-	}
-}
-
-func TestAPanicInALoopReachesItsCaller(t *testing.T) {
-	for _, threads := range []int{1, 4} {
-		func() {
-			defer func() {
-				if r := recover(); r != "oops" {
-					t.Errorf("%d threads: recovered %v", threads, r)
-				}
-			}()
-			(&pool{threads: threads}).each(100, func(i int) {
-				if i == 50 {
-					panic("oops")
-				}
-			})
-		}()
 	}
 }
