@@ -227,6 +227,7 @@ func (e *executable) prepare() error {
 	}
 	e.makeSteps()
 	e.lifetimes()
+	e.overwrite()
 	var planned []*value
 	for _, v := range e.values {
 		if v.inArena() {

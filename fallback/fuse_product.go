@@ -25,7 +25,7 @@ func fuseProduct(nodes []*node) (step, bool) {
 	count += n
 	each := p.rows / head.product.rows
 	then := func(first, last int) { p.compute(first*each, last*each) }
-	return step{nodes: nodes[:count], run: func() {
+	return step{nodes: nodes[:count], program: p, run: func() {
 		p.bind()
 		head.product.then = then
 		head.run()

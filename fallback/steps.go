@@ -7,6 +7,8 @@ type step struct {
 	nodes []*node
 	// run computes all of them; nil for a single node, which runs itself.
 	run func()
+	// program is what run does, or ends with; nil if it is none.
+	program *rowProgram
 }
 
 // label names the step by its operators, for errors.
@@ -68,7 +70,7 @@ func (e *executable) rowStep(nodes []*node, p *rowProgram) step {
 		work += max(p.code[i].to.width, p.code[i].a.width)
 	}
 	least := 1 + leastRowWork/work
-	return step{nodes: nodes, run: func() {
+	return step{nodes: nodes, program: p, run: func() {
 		p.bind()
 		e.pool.chunks(p.rows, least, p.compute)
 	}}

@@ -1,10 +1,6 @@
 package fallback
 
-import (
-	"slices"
-
-	"nanoflux/graph"
-)
+import "nanoflux/graph"
 
 // value is one tensor of a compiled model.
 type value struct {
@@ -57,45 +53,4 @@ func (v *value) root() *value {
 // inArena reports whether the planner places the value.
 func (v *value) inArena() bool {
 	return v.known && !v.constant && !v.input && !v.output && !v.inside && v.same == nil
-}
-
-// plannedValues is how many values share memory; the smaller ones of a model with
-// more get their own. Planning takes the square of it.
-const plannedValues = 1 << 13
-
-// planArena gives every value in the arena an offset such that values which
-// live at the same time do not overlap, and returns the arena's size in bytes.
-// Larger values are placed first, each in the lowest gap that fits (greedy by
-// size: Pisarchyk and Lee, "Efficient memory management for deep neural net
-// inference", 2020).
-func planArena(values []*value) int {
-	const align = 64
-	var placed []*value
-	todo := slices.Clone(values)
-	slices.SortStableFunc(todo, func(a, b *value) int { return b.size - a.size })
-	total := 0
-	for i, v := range todo {
-		if i >= plannedValues {
-			v.offset = (total + align - 1) / align * align
-			total = v.offset + v.size
-			continue
-		}
-		offset := 0
-		// placed is sorted by offset: walk up, jumping over what overlaps in
-		// time and does not leave room below it.
-		for _, p := range placed {
-			if p.last < v.first || v.last < p.first {
-				continue
-			}
-			if offset+v.size <= p.offset {
-				break
-			}
-			offset = max(offset, (p.offset+p.size+align-1)/align*align)
-		}
-		v.offset = offset
-		at, _ := slices.BinarySearchFunc(placed, v, func(a, b *value) int { return a.offset - b.offset })
-		placed = slices.Insert(placed, at, v)
-		total = max(total, offset+v.size)
-	}
-	return total
 }
