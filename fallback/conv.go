@@ -143,10 +143,3 @@ func (c *convolution) left(group int) leftRows {
 	}
 	return leftRows{windows: c, group: group}
 }
-
-// patches reads the rows of the convolution's left-hand side.
-func (c *convolution) patches(x []float32, group int) rowSource {
-	l := c.left(group)
-	l.data = x
-	return l.read
-}

@@ -63,11 +63,6 @@ func packColumns(p *packed, pool *pool, w []float32, columns, depth, columnStrid
 	return p
 }
 
-// rowSource gives the rows of the left-hand side: it writes elements [from,
-// from+n) of a row into dst, which has length n. Rows may be read by several
-// goroutines.
-type rowSource func(dst []float32, row, from int)
-
 // leftRows is the left-hand side of a product: the rows of a matrix, or the
 // windows of a convolution.
 type leftRows struct {
@@ -255,32 +250,4 @@ func packLeft(l *leftRows, height int, left, row []float32, first, n, from int) 
 			}
 		}
 	}
-}
-
-// packRows packs elements [from, from+len(row)) of n rows for tiles of the given
-// height: [tile][depth][height]; missing rows are zero. row is scratch.
-func packRows(source rowSource, height int, left, row []float32, first, n, from int) {
-	depth := len(row)
-	for r := 0; r < n; r += height {
-		dst := left[r*depth:][:height*depth]
-		for i := range height {
-			if r+i >= n {
-				for k := i; k < len(dst); k += height {
-					dst[k] = 0
-				}
-				continue
-			}
-			source(row, first+r+i, from)
-			k := i
-			for _, v := range row {
-				dst[k] = v
-				k += height
-			}
-		}
-	}
-}
-
-// matrixRows reads the rows of a matrix [rows, stride].
-func matrixRows(a []float32, stride int) rowSource {
-	return func(dst []float32, row, from int) { copy(dst, a[row*stride+from:]) }
 }

@@ -22,16 +22,11 @@ func init() {
 			}
 			return integerFusable(options[schema.Conv2DOptionsT](o.op).FusedActivationFunction)
 		},
-		prepare: func(n *node) (compute, error) {
-			if n.in[0].tensor.Type == graph.Uint8 {
-				return prepareQuantConv[uint8](n)
-			}
-			return prepareQuantConv[int8](n)
-		},
+		prepare: prepareQuantConv,
 	})
 }
 
-func prepareQuantConv[T int8 | uint8](n *node) (compute, error) {
+func prepareQuantConv(n *node) (compute, error) {
 	c, err := convShapes(n)
 	if err != nil {
 		return nil, err
@@ -45,41 +40,36 @@ func prepareQuantConv[T int8 | uint8](n *node) (compute, error) {
 	if x.Type == graph.Uint8 {
 		r.perTensor(x, w, y)
 	}
-	return func() {
-		r.bias = biasOf(n, 2)
-		to := integersOf[T](n.out[0])
-		input := shifted(n.pool, integersOf[T](n.in[0]), affineOf(x).zero)
-		defer input.give()
-		convProducts(n.pool, c, input.data, integersOf[T](n.in[1]), affineOf(w).zero, func(row, column int, sums []int32) {
-			write(r, to[row*c.out+column:], column, sums)
-		})
-	}, nil
-}
-
-// convProducts runs the products of a convolution, a group at a time. input is
-// less its zero point, so that the padding is 0. finish gets columns of the
-// whole output.
-func convProducts[W int8 | uint8](pool *pool, c *convolution, input []float32, w []W, zero int32, finish func(row, column int, sums []int32)) {
-	outs, depth := c.out/c.groups, c.depth()
-	for g := range c.groups {
-		p := integerProduct[W]{
-			pool: pool, rows: c.pixels(), columns: outs, depth: depth,
-			row: c.patches(input, g),
-			w:   w[g*outs*depth:], zero: zero,
-			finish: func(row, column int, sums []int32) { finish(row, g*outs+column, sums) },
-		}
-		p.run()
+	p, err := newQuantProduct(n, quantOperands{left: 0, bias: 2, groups: c.groups, columns: c.out / c.groups, depth: c.depth(), requantizer: r})
+	if err != nil {
+		return nil, err
 	}
+	p.padding = newPadding(n.pool, c.batch, c.channels, c.h, c.w, 1, 0)
+	if p.padding.needed() {
+		if err := n.work(p.padding.bytes(), 1); err != nil {
+			return nil, err
+		}
+	}
+	p.rows(c.pixels(), windowsLeft(c, p.padding), c.channels/c.groups)
+	return p.compute, nil
 }
 
-// shifted is integers less their zero point, as floats.
-func shifted[T int8 | uint8](pool *pool, x []T, zero int32) *scratch {
-	s := takeScratch(len(x))
-	pool.chunks(len(x), 1<<14, func(from, to int) {
-		dst := s.data[from:to]
-		for i, v := range x[from:to] {
-			dst[i] = float32(int32(v) - zero)
+// windowsLeft is the left-hand side of a convolution, for one group of channels.
+func windowsLeft(c *convolution, p *padding) integerLeft {
+	pixel, line, image := p.strides()
+	l := integerLeft{width: max(1, c.w.out), height: max(1, c.h.out), pixel: pixel * c.w.stride, line: line * c.h.stride, image: image}
+	if c.groups == 1 && c.w.dilation == 1 {
+		l.length = c.w.kernel * c.channels
+		for ky := range c.h.kernel {
+			l.pieces = append(l.pieces, ky*c.h.dilation*line)
 		}
-	})
-	return s
+		return l
+	}
+	l.length = c.channels / c.groups
+	for ky := range c.h.kernel {
+		for kx := range c.w.kernel {
+			l.pieces = append(l.pieces, ky*c.h.dilation*line+kx*c.w.dilation*pixel)
+		}
+	}
+	return l
 }

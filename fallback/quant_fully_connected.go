@@ -2,7 +2,6 @@ package fallback
 
 import (
 	"nanoflux/delegate"
-	"nanoflux/graph"
 	"nanoflux/graph/schema"
 )
 
@@ -22,16 +21,11 @@ func init() {
 			}
 			return firstRefusal(denseWeights(o), integerFusable(options[schema.FullyConnectedOptionsT](o.op).FusedActivationFunction))
 		},
-		prepare: func(n *node) (compute, error) {
-			if n.in[0].tensor.Type == graph.Uint8 {
-				return prepareQuantFullyConnected[uint8](n)
-			}
-			return prepareQuantFullyConnected[int8](n)
-		},
+		prepare: prepareQuantFullyConnected,
 	})
 }
 
-func prepareQuantFullyConnected[T int8 | uint8](n *node) (compute, error) {
+func prepareQuantFullyConnected(n *node) (compute, error) {
 	rows, in, out, err := fullyConnectedShapes(n)
 	if err != nil {
 		return nil, err
@@ -41,26 +35,10 @@ func prepareQuantFullyConnected[T int8 | uint8](n *node) (compute, error) {
 	if len(r.multipliers) == 1 {
 		r.perTensor(x, w, y)
 	}
-	return func() {
-		r.bias = biasOf(n, 2)
-		to := integersOf[T](n.out[0])
-		p := integerProduct[T]{
-			pool: n.pool, rows: rows, columns: out, depth: in,
-			row: integerRows(integersOf[T](n.in[0]), in, affineOf(x).zero),
-			w:   integersOf[T](n.in[1]), zero: affineOf(w).zero,
-			finish: func(row, column int, sums []int32) {
-				write(r, to[row*out+column:], column, sums)
-			},
-		}
-		p.run()
-	}, nil
-}
-
-// integerRows reads the rows of a matrix [rows, stride], less its zero point.
-func integerRows[T int8 | uint8](a []T, stride int, zero int32) rowSource {
-	return func(dst []float32, row, from int) {
-		for i, v := range a[row*stride+from:][:len(dst)] {
-			dst[i] = float32(int32(v) - zero)
-		}
+	p, err := newQuantProduct(n, quantOperands{left: 0, bias: 2, groups: 1, columns: out, depth: in, requantizer: r})
+	if err != nil {
+		return nil, err
 	}
+	p.rows(rows, matrixLeft(rows, in), 0)
+	return p.compute, nil
 }

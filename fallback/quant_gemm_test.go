@@ -33,11 +33,14 @@ func checkProduct(t *testing.T, rows, columns, depth int, zero int32, next func(
 	}
 	for _, threads := range []int{1, 3} {
 		got := make([]int32, rows*columns)
-		p := integerProduct[uint8]{
-			pool: &pool{threads: threads}, rows: rows, columns: columns, depth: depth,
-			row: integerRows(x, depth, zero), w: w, zero: zero,
-			finish: func(row, column int, sums []int32) { copy(got[row*columns+column:], sums) },
+		weights := newIntegerWeights(columns, depth)
+		weights.pack(&pool{threads: 1}, w, true, zero)
+		flip, shift := leftFlip(weights.kernels, true)
+		p := integerProduct{
+			pool: &pool{threads: threads}, rows: rows, left: matrixLeft(rows, depth), flip: flip, w: weights,
+			store: keptSums{got, columns, weights, zero + shift},
 		}
+		p.left.data = x
 		p.run()
 		for i := range rows {
 			for j := range columns {
@@ -53,19 +56,40 @@ func checkProduct(t *testing.T, rows, columns, depth int, zero int32, next func(
 	}
 }
 
+// keptSums keeps the sums of a product.
+type keptSums struct {
+	to      []int32
+	columns int
+	w       *integerWeights
+	zero    int32
+}
+
+func (k keptSums) store(row, column, rows, columns int, sums []int32, stride int) {
+	for i := range rows {
+		for j := range columns {
+			k.to[(row+i)*k.columns+column+j] = sums[i*stride+j] + k.w.columnTerm(column+j, k.zero)
+		}
+	}
+}
+
 func BenchmarkIntegerProduct(b *testing.B) {
-	for _, rows := range []int{1, 196} {
-		b.Run(fmt.Sprint(rows, " rows"), func(b *testing.B) {
-			const columns, depth = 256, 1152
-			x, w := make([]int8, rows*depth), make([]int8, columns*depth)
-			p := integerProduct[int8]{
-				pool: &pool{threads: 1}, rows: rows, columns: columns, depth: depth,
-				row: integerRows(x, depth, 3), w: w, finish: func(int, int, []int32) {},
-			}
-			for b.Loop() {
-				p.run()
-			}
-			b.ReportMetric(float64(rows*columns*depth)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gmul/s")
-		})
+	for _, size := range [][3]int{{1, 1536, 1536}, {256, 1536, 1536}, {1280, 1536, 1536}, {1280, 1536, 6144}, {1280, 6144, 1536}} {
+		for _, threads := range []int{1, 2} {
+			b.Run(fmt.Sprintf("%v/%d", size, threads), func(b *testing.B) {
+				rows, depth, columns := size[0], size[1], size[2]
+				weights := newIntegerWeights(columns, depth)
+				weights.pack(&pool{threads: 1}, make([]byte, columns*depth), false, 0)
+				flip, _ := leftFlip(weights.kernels, false)
+				p := integerProduct{
+					pool: &pool{threads: threads}, rows: rows, left: matrixLeft(rows, depth), flip: flip, w: weights,
+					store: &requantizedRows{kernels: weights.kernels, q: (&requantizer{multipliers: []multiplier{{1 << 30, -9}}, upward: columns}).plan(columns), out: make([]byte, rows*columns), stride: columns},
+				}
+				p.left.data = make([]byte, rows*depth)
+				for b.Loop() {
+					p.run()
+				}
+				b.ReportMetric(2*float64(rows*columns*depth)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GOP/s")
+			})
+		}
 	}
 }

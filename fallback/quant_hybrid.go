@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"nanoflux/delegate"
+	"nanoflux/fallback/simd"
 	"nanoflux/graph"
 	"nanoflux/graph/schema"
 )
@@ -53,45 +54,32 @@ func hybridOperands(o operands, dimension int) *delegate.Refusal {
 	return perChannel(o, 1, dimension)
 }
 
-// dynamic is one part of an input, quantized: real = scale·value. Values are
-// integers less the zero point.
-type dynamic struct {
-	scale  float32
-	values []float32
+// dynamicRange is how one part of an input is quantized: real = scale · (integer −
+// zero).
+type dynamicRange struct {
+	scale float32
+	zero  int32
 }
 
-// quantizeSymmetric fills values with integers of −127…127.
-func (d *dynamic) quantizeSymmetric(x []float32) {
-	largest := float32(0)
-	for _, v := range x {
-		if v < 0 {
-			v = -v
-		}
-		largest = max(largest, v)
-	}
+// quantizeSymmetric fills q with integers of −127…127.
+func quantizeSymmetric(k *simd.Integer, q []byte, x []float32) dynamicRange {
+	low, high := k.Range(x)
+	largest := max(-low, high)
 	if largest == 0 {
-		d.scale = 1
-		clear(d.values)
-		return
+		clear(q)
+		return dynamicRange{scale: 1}
 	}
-	d.scale = largest / 127
-	inverse := 127 / largest
-	for i, v := range x {
-		d.values[i] = float32(clampInteger(roundAway(float32(v*inverse)), -127, 127))
-	}
+	k.Quantize(q, x, 127/largest, 0, -127, 127, false)
+	return dynamicRange{scale: largest / 127}
 }
 
-// quantizeAsymmetric fills values with integers of −128…127 less the zero point
-// for which the range of x, with 0, fits.
-func (d *dynamic) quantizeAsymmetric(x []float32) {
-	low, high := float32(0), float32(0)
-	for _, v := range x {
-		low, high = min(low, v), max(high, v)
-	}
+// quantizeAsymmetric fills q with integers of −128…127, with the zero point for
+// which the range of x, with 0, fits.
+func quantizeAsymmetric(k *simd.Integer, q []byte, x []float32) dynamicRange {
+	low, high := k.Range(x)
 	if low == high {
-		d.scale = 1
-		clear(d.values)
-		return
+		clear(q)
+		return dynamicRange{scale: 1}
 	}
 	scale := (float64(high) - float64(low)) / 255
 	fromLow, fromHigh := -128-float64(low)/scale, 127-float64(high)/scale
@@ -99,12 +87,98 @@ func (d *dynamic) quantizeAsymmetric(x []float32) {
 	if 128+math.Abs(float64(low)/scale) < 127+math.Abs(float64(high)/scale) {
 		zero = fromLow
 	}
-	zero = math.Round(min(max(zero, -128), 127))
-	d.scale = float32(scale)
-	inverse := 1 / d.scale
-	for i, v := range x {
-		q := clampInteger(roundAway(float32(v*inverse))+int32(zero), -128, 127)
-		d.values[i] = float32(q) - float32(zero)
+	d := dynamicRange{scale: float32(scale), zero: nearest(math.Round(min(max(zero, -128), 127)))}
+	k.Quantize(q, x, 1/d.scale, d.zero, -128, 127, false)
+	return d
+}
+
+// hybrid is the state of a node with float32 activations and int8 weights.
+type hybrid struct {
+	n       *node
+	kernels *simd.Integer
+	// quantized is the input; parts are its rows or images of size elements, each
+	// quantized for itself.
+	quantized   []byte
+	parts, size int
+	asymmetric  bool
+	// margins are the parts' zero points as bytes; zeros (as the kernels pack
+	// integers: with shift) and factors are those of the output's rows, of which
+	// each part has so many.
+	zeros   []int32
+	factors []float32
+	margins []byte
+	rows    int
+	shift   int32
+	some    func(from, to int)
+}
+
+func newHybrid(n *node, parts, size, rows int, asymmetric bool) (*hybrid, error) {
+	h := &hybrid{n: n, kernels: &simd.Active().Integer, parts: parts, size: size, rows: rows, asymmetric: asymmetric}
+	if err := n.work(parts, size+1); err != nil {
+		return nil, err
+	}
+	if err := n.work(parts*rows, 8); err != nil {
+		return nil, err
+	}
+	h.quantized = make([]byte, parts*size)
+	h.zeros, h.factors, h.margins = make([]int32, parts*rows), make([]float32, parts*rows), make([]byte, parts)
+	h.some = h.quantizeParts
+	return h, nil
+}
+
+// quantize takes the node's input.
+func (h *hybrid) quantize() { h.n.pool.chunks(h.parts, 1+(1<<14)/max(1, h.size), h.some) }
+
+func (h *hybrid) quantizeParts(from, to int) {
+	x := h.n.in[0].floats()
+	for i := from; i < to; i++ {
+		part, q := x[i*h.size:(i+1)*h.size], h.quantized[i*h.size:(i+1)*h.size]
+		var d dynamicRange
+		if h.asymmetric {
+			d = quantizeAsymmetric(h.kernels, q, part)
+		} else {
+			d = quantizeSymmetric(h.kernels, q, part)
+		}
+		h.margins[i] = byte(d.zero)
+		for r := i * h.rows; r < (i+1)*h.rows; r++ {
+			h.zeros[r], h.factors[r] = d.zero+h.shift, d.scale
+		}
+	}
+}
+
+// scaledRows stores sums as rows of floats.
+type scaledRows struct {
+	h      *hybrid
+	s      simd.Scaler
+	stride int
+	act    activation
+	// column is the first one's place in out.
+	column int
+	out    []float32
+}
+
+// bind sets the parameters of the columns.
+func (r *scaledRows) bind(columns, from int, sums []int32) {
+	n := r.h.n
+	scales := n.in[1].tensor.Quantization.Scale
+	for j := range columns {
+		bias := float32(math.Copysign(0, -1)) // what changes nothing when it is added
+		if n.has(2) {
+			bias = n.in[2].floats()[from+j]
+		}
+		r.s.Column(j, sums[j], scales[min(from+j, len(scales)-1)], bias)
+	}
+	r.column = from
+}
+
+func (r *scaledRows) store(row, column, rows, columns int, sums []int32, stride int) {
+	out := r.out[row*r.stride+r.column+column:]
+	r.h.kernels.Scale(out, r.stride, sums, stride, rows, columns, r.s.From(column), r.h.zeros[row:], r.h.factors[row:])
+	if r.act == nil {
+		return
+	}
+	for i := range rows {
+		r.act(out[i*r.stride:][:columns])
 	}
 }
 
@@ -114,51 +188,32 @@ func prepareHybridFullyConnected(n *node) (compute, error) {
 		return nil, err
 	}
 	o := options[schema.FullyConnectedOptionsT](n.op)
-	scales := n.in[1].tensor.Quantization.Scale
-	act := fusedActivation(o.FusedActivationFunction)
+	weights, err := n.integerWeights(1, 1, out, in)
+	if err != nil {
+		return nil, err
+	}
+	h, err := newHybrid(n, rows, in, 1, o.AsymmetricQuantizeInputs)
+	if err != nil {
+		return nil, err
+	}
+	flip, shift := leftFlip(h.kernels, false)
+	h.shift = shift
+	result := &scaledRows{h: h, s: simd.NewScaler(out), stride: out, act: fusedActivation(o.FusedActivationFunction)}
+	p := integerProduct{pool: n.pool, rows: rows, left: matrixLeft(rows, in), flip: flip, w: weights[0], store: result}
+	p.left.data = h.quantized
+	bound := false
 	return func() {
-		x, y := n.in[0].floats(), n.out[0].floats()
-		quantized := takeScratch(len(x))
-		defer quantized.give()
-		factors := make([]float32, rows)
-		n.pool.chunks(rows, 1+(1<<14)/in, func(from, to int) {
-			for i := from; i < to; i++ {
-				d := dynamic{values: quantized.data[i*in : (i+1)*in]}
-				if o.AsymmetricQuantizeInputs {
-					d.quantizeAsymmetric(x[i*in : (i+1)*in])
-				} else {
-					d.quantizeSymmetric(x[i*in : (i+1)*in])
-				}
-				factors[i] = d.scale
+		if !bound {
+			if !n.in[1].constant {
+				n.packIntegers(weights, 1)
 			}
-		})
-		var bias []float32
-		if n.has(2) {
-			bias = n.in[2].floats()
+			result.bind(out, 0, weights[0].sums)
+			bound = n.in[1].constant && (!n.has(2) || n.in[2].constant)
 		}
-		p := integerProduct[int8]{
-			pool: n.pool, rows: rows, columns: out, depth: in,
-			row: matrixRows(quantized.data, in),
-			w:   integersOf[int8](n.in[1]),
-			finish: func(row, column int, sums []int32) {
-				to := y[row*out+column:][:len(sums)]
-				scale := float32(factors[row] * scales[0])
-				for i, s := range sums {
-					if len(scales) > 1 {
-						scale = float32(factors[row] * scales[column+i])
-					}
-					v := float32(float32(s) * scale)
-					if bias != nil {
-						v += bias[column+i]
-					}
-					to[i] = v
-				}
-				if act != nil {
-					act(to)
-				}
-			},
-		}
+		h.quantize()
+		result.out = n.out[0].floats()
 		p.run()
+		result.out = nil
 	}, nil
 }
 
@@ -167,47 +222,50 @@ func prepareHybridConv(n *node) (compute, error) {
 	if err != nil {
 		return nil, err
 	}
-	scales := n.in[1].tensor.Quantization.Scale
+	outs := c.out / c.groups
+	weights, err := n.integerWeights(1, c.groups, outs, c.depth())
+	if err != nil {
+		return nil, err
+	}
+	manyScales := len(n.in[1].tensor.Quantization.Scale) > 1
+	h, err := newHybrid(n, c.batch, c.h.in*c.w.in*c.channels, c.h.out*c.w.out, manyScales)
+	if err != nil {
+		return nil, err
+	}
+	flip, shift := leftFlip(h.kernels, false)
+	h.shift = shift
+	padding := newPadding(n.pool, c.batch, c.channels, c.h, c.w, 1, 0)
+	if padding.needed() {
+		if err := n.work(padding.bytes(), 1); err != nil {
+			return nil, err
+		}
+	}
 	act := fusedActivation(options[schema.Conv2DOptionsT](n.op).FusedActivationFunction)
+	results, products := make([]scaledRows, c.groups), make([]integerProduct, c.groups)
+	for g := range products {
+		results[g] = scaledRows{h: h, s: simd.NewScaler(outs), stride: c.out, act: act}
+		results[g].s.Last = manyScales
+		products[g] = integerProduct{pool: n.pool, rows: c.pixels(), left: windowsLeft(c, padding), flip: flip, w: weights[g], store: &results[g]}
+	}
+	bound := false
 	return func() {
-		x, y := n.in[0].floats(), n.out[0].floats()
-		quantized := takeScratch(len(x))
-		defer quantized.give()
-		factors := make([]float32, c.batch)
-		size := len(x) / max(1, c.batch)
-		for i := range factors {
-			d := dynamic{values: quantized.data[i*size : (i+1)*size]}
-			if len(scales) > 1 {
-				d.quantizeAsymmetric(x[i*size : (i+1)*size])
-			} else {
-				d.quantizeSymmetric(x[i*size : (i+1)*size])
+		if !bound {
+			if !n.in[1].constant {
+				n.packIntegers(weights, 1)
 			}
-			factors[i] = d.scale
+			for g := range results {
+				results[g].bind(outs, g*outs, weights[g].sums)
+			}
+			bound = n.in[1].constant && (!n.has(2) || n.in[2].constant)
 		}
-		var bias []float32
-		if n.has(2) {
-			bias = n.in[2].floats()
+		h.quantize()
+		x := padding.of(h.quantized, h.margins)
+		for g := range products {
+			products[g].left.data = x[g*c.channels/c.groups:]
+			results[g].out = n.out[0].floats()
+			products[g].run()
+			results[g].out = nil
 		}
-		convProducts(n.pool, c, quantized.data, integersOf[int8](n.in[1]), 0, func(row, column int, sums []int32) {
-			to := y[row*c.out+column:][:len(sums)]
-			factor := factors[row/(c.h.out*c.w.out)]
-			scale := float32(factor * scales[0])
-			for i, s := range sums {
-				v := float32(s)
-				if len(scales) > 1 {
-					v = float32(float32(v*scales[column+i]) * factor)
-				} else {
-					v = float32(v * scale)
-				}
-				if bias != nil {
-					v += bias[column+i]
-				}
-				to[i] = v
-			}
-			if act != nil {
-				act(to)
-			}
-		})
 	}, nil
 }
 
@@ -217,41 +275,27 @@ func prepareHybridDepthwise(n *node) (compute, error) {
 	if err != nil {
 		return nil, err
 	}
-	scales := n.in[1].tensor.Quantization.Scale
+	outs := d.channels * d.multiplier
+	p, err := newDepthwiseSums(n, d, false)
+	if err != nil {
+		return nil, err
+	}
+	h, err := newHybrid(n, d.batch, d.h.in*d.w.in*d.channels, d.h.out*d.w.out, true)
+	if err != nil {
+		return nil, err
+	}
 	act := fusedActivation(options[schema.DepthwiseConv2DOptionsT](n.op).FusedActivationFunction)
+	result := &scaledRows{h: h, s: simd.NewScaler(outs), stride: outs, act: act}
+	p.store = result
+	bound := false
 	return func() {
-		x, w, y := n.in[0].floats(), integersOf[int8](n.in[1]), n.out[0].floats()
-		quantized := takeScratch(len(x))
-		defer quantized.give()
-		factors := make([]float32, d.batch)
-		size := len(x) / max(1, d.batch)
-		for i := range factors {
-			q := dynamic{values: quantized.data[i*size : (i+1)*size]}
-			q.quantizeAsymmetric(x[i*size : (i+1)*size])
-			factors[i] = q.scale
+		if p.pack(n.in[1].data, false, 0); !bound {
+			result.bind(outs, 0, p.sums)
+			bound = p.packed && (!n.has(2) || n.in[2].constant)
 		}
-		taps := takeScratch(len(w))
-		defer taps.give()
-		for i, v := range w {
-			taps.data[i] = float32(v)
-		}
-		outs := d.channels * d.multiplier
-		line := d.w.out * outs
-		n.pool.each(d.batch*d.h.out, func(i int) {
-			b := i / d.h.out
-			out := y[i*line : (i+1)*line]
-			d.line(out, quantized.data[b*size:], taps.data, nil, i%d.h.out)
-			for k := range out {
-				c := k % outs
-				v := float32(out[k] * float32(scales[min(c, len(scales)-1)]*factors[b]))
-				if n.has(2) {
-					v += n.in[2].floats()[c]
-				}
-				out[k] = v
-			}
-			if act != nil {
-				act(out)
-			}
-		})
+		h.quantize()
+		result.out = n.out[0].floats()
+		p.run(h.quantized, h.margins)
+		result.out = nil
 	}, nil
 }

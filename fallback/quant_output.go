@@ -2,13 +2,13 @@ package fallback
 
 import (
 	"nanoflux/delegate"
+	"nanoflux/fallback/simd"
 	"nanoflux/graph"
 )
 
-// requantizer turns the integer sums of a product into output integers:
+// requantizer says how the integer sums of a product become output integers:
 // zero + multiplier[column]·(sum + bias[column]), clamped.
 type requantizer struct {
-	bias        []int32      // nil for none
 	multipliers []multiplier // one, or one a column
 	zero        int32
 	low, high   int32
@@ -36,23 +36,15 @@ func (r *requantizer) perTensor(in, w, out *graph.Tensor) {
 	r.multipliers = []multiplier{newMultiplier(float64(product) / float64(affineOf(out).scale))}
 }
 
-// write finishes the sums of columns [column, column+len(sums)).
-func write[T int8 | uint8](r *requantizer, out []T, column int, sums []int32) {
-	m := r.multipliers[0]
-	for i, s := range sums {
-		if r.bias != nil {
-			s += r.bias[column+i]
-		}
-		if len(r.multipliers) > 1 {
-			m = r.multipliers[column+i]
-		}
-		if column+i < r.upward {
-			s = m.upward(s)
-		} else {
-			s = m.twice(s)
-		}
-		out[i] = T(clampInteger(r.zero+s, r.low, r.high))
+// plan gives the factors of all columns to the kernels; the biases are to be set.
+func (r *requantizer) plan(columns int) simd.Requantizer {
+	q := simd.NewRequantizer(columns)
+	for i := range columns {
+		m := r.multipliers[min(i, len(r.multipliers)-1)]
+		q.Column(i, m.mantissa, m.shift, i >= r.upward)
 	}
+	q.Zero, q.Low, q.High = r.zero, r.low, r.high
+	return q
 }
 
 // quantizedProduct refuses operands that a quantized matrix product or

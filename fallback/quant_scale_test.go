@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"nanoflux/fallback/simd"
 	"nanoflux/graph"
 )
 
@@ -124,24 +125,53 @@ func TestDynamicQuantizationIsWithinHalfAStep(t *testing.T) {
 		for i := range x {
 			x[i] = 8*r.Float32() - 4 + shift
 		}
-		for name, quantize := range map[string]func(*dynamic, []float32){
-			"symmetric": (*dynamic).quantizeSymmetric, "asymmetric": (*dynamic).quantizeAsymmetric,
+		for name, quantize := range map[string]func(*simd.Integer, []byte, []float32) dynamicRange{
+			"symmetric": quantizeSymmetric, "asymmetric": quantizeAsymmetric,
 		} {
-			d := dynamic{values: make([]float32, len(x))}
-			quantize(&d, x)
-			for i, v := range d.values {
+			q := make([]byte, len(x))
+			d := quantize(&simd.Active().Integer, q, x)
+			for i, b := range q {
 				// The zero point is rounded too, which moves both ends.
+				v := float32(int32(int8(b)) - d.zero)
 				if off := math.Abs(float64(v*d.scale - x[i])); off > 1.01*float64(d.scale) {
 					t.Fatalf("%s: %g became %g·%g", name, x[i], v, d.scale)
-				}
-				if v != float32(int32(v)) || v < -255 || v > 255 {
-					t.Fatalf("%s: %g is not an integer of at most 255", name, v)
 				}
 			}
 		}
 	}
-	d := dynamic{values: []float32{1, 1}}
-	if d.quantizeAsymmetric([]float32{0, 0}); d.values[0] != 0 || d.scale != 1 {
-		t.Errorf("zeros became %v with scale %g", d.values, d.scale)
+	q := []byte{1, 1}
+	if d := quantizeAsymmetric(&simd.Active().Integer, q, []float32{0, 0}); q[0] != 0 || d != (dynamicRange{scale: 1}) {
+		t.Errorf("zeros became %v with %v", q, d)
+	}
+}
+
+func TestKernelsRequantizeAsMultipliersDo(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	for range 300 {
+		const columns = 40
+		rule := requantizer{zero: r.Int32N(200) - 100, low: -128, high: 127, upward: r.IntN(columns + 1)}
+		for range columns {
+			rule.multipliers = append(rule.multipliers, newMultiplier(math.Ldexp(r.Float64(), r.IntN(40)-35)))
+		}
+		if r.IntN(3) == 0 { // halves are frequent
+			for i := range rule.multipliers {
+				rule.multipliers[i].mantissa = 1 << 30
+			}
+		}
+		sums := make([]int32, 48)
+		for i := range sums {
+			sums[i] = int32(r.Uint32()) >> r.IntN(32)
+		}
+		got := make([]byte, columns)
+		simd.Active().Integer.Requantize(got, columns, sums, columns, 1, columns, rule.plan(columns))
+		for i, m := range rule.multipliers {
+			want := m.twice(sums[i])
+			if i < rule.upward {
+				want = m.upward(sums[i])
+			}
+			if want = clampInteger(rule.zero+want, rule.low, rule.high); int32(int8(got[i])) != want {
+				t.Fatalf("column %d of %+v: %d became %d, want %d", i, rule, sums[i], int8(got[i]), want)
+			}
+		}
 	}
 }

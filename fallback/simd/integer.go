@@ -1,6 +1,9 @@
 package simd
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Integer holds the inner loops on 8-bit integers, exact at every level: what
 // they compute does not depend on the level.
@@ -42,6 +45,29 @@ type Integer struct {
 	// Requantize makes output integers of rows × columns sums. It may read sums
 	// up to a multiple of 16 columns.
 	Requantize func(dst []byte, stride int, sums []int32, sumStride, rows, columns int, q Requantizer)
+
+	// Depthwise sums the taps of pixels of one line:
+	//
+	//	sums[p·channels + c] = Σ src[p·step + taps[t] + c] · w[t·channels + c]
+	//
+	// channels is a multiple of 16. Elements of src are signed or unsigned bytes;
+	// those of w are 16 bits wide, signed, in the lower half, and the upper one is
+	// 0.
+	Depthwise func(sums []int32, src []byte, step int, taps []int, w []int32, pixels, channels int, unsigned bool)
+
+	// Scale makes floats of rows × columns sums, for integers that were quantized
+	// row by row. zeros and factors have an element each row. It may read sums up
+	// to a multiple of 16 columns.
+	Scale func(dst []float32, stride int, sums []int32, sumStride, rows, columns int, s Scaler, zeros []int32, factors []float32)
+
+	// Range gives the least and the largest of x and 0; both are NaN when one of
+	// x is.
+	Range func(x []float32) (low, high float32)
+
+	// Quantize makes bytes: x·factor rounded, halves to the even number or away
+	// from zero, plus zero, clamped. NaN counts as 0. zero, low and high are at
+	// most 2¹⁶ in size.
+	Quantize func(dst []byte, x []float32, factor float32, zero, low, high int32, even bool)
 }
 
 // Height is the least of Heights that is not below rows, or the largest.
@@ -163,6 +189,67 @@ func offsetsFit(src []byte, offsets []int, n int) {
 	for _, o := range offsets {
 		if o < 0 || n < 0 || o > len(src)-n {
 			panic("simd: packed outside its source")
+		}
+	}
+}
+
+// Scaler turns sums of columns into floats:
+//
+//	(sum − zero[row] · columnSum) · (factor[row] · scale) + bias
+//
+// or, with Last, ((sum − zero[row] · columnSum) · scale) · factor[row] + bias,
+// each operation rounded.
+type Scaler struct {
+	// parameters are arrays, a column each: sums, scales, biases (−0 for none).
+	parameters []int32
+	size, from int
+
+	Last bool
+}
+
+// NewScaler has room for the parameters of the given number of columns.
+func NewScaler(columns int) Scaler {
+	size := (columns+15)/16*16 + 16
+	return Scaler{parameters: make([]int32, 3*size), size: size}
+}
+
+// Column sets the parameters of a column.
+func (s Scaler) Column(i int, sum int32, scale, bias float32) {
+	s.parameters[i] = sum
+	s.parameters[s.size+i] = int32(math.Float32bits(scale))
+	s.parameters[2*s.size+i] = int32(math.Float32bits(bias))
+}
+
+// From is the scaler of the columns from the given one on.
+func (s Scaler) From(column int) Scaler {
+	s.from += column
+	return s
+}
+
+func (s Scaler) integers() []int32 { return s.parameters[s.from:s.size] }
+
+// floats is array i, from the first column on.
+func (s Scaler) floats(i int) []float32 {
+	return asFloats(s.parameters[i*s.size+s.from : (i+1)*s.size])
+}
+
+// fits panics when the arguments of Scale would reach outside their slices.
+func (s Scaler) fits(dst []float32, stride int, sums []int32, sumStride, rows, columns int, zeros []int32, factors []float32) {
+	whole := (columns + 15) / 16 * 16
+	if rows < 1 || columns < 1 || stride < 0 || sumStride < 0 || len(dst) < (rows-1)*stride+columns || len(sums) < (rows-1)*sumStride+whole ||
+		s.from < 0 || s.from+whole > s.size || len(zeros) < rows || len(factors) < rows {
+		panic("simd: scaled outside its slices")
+	}
+}
+
+// depthwiseFits panics when Depthwise would reach outside its slices.
+func depthwiseFits(sums []int32, src []byte, step int, taps []int, w []int32, pixels, channels int) {
+	if pixels < 1 || channels < 16 || channels%16 != 0 || len(taps) == 0 || step < 0 || len(sums) < pixels*channels || len(w) < len(taps)*channels {
+		panic("simd: depthwise sums outside their slices")
+	}
+	for _, t := range taps {
+		if t < 0 || t+(pixels-1)*step+channels > len(src) {
+			panic("simd: depthwise windows outside the source")
 		}
 	}
 }

@@ -81,14 +81,14 @@ func requantizeAVX2(dst *byte, stride int, sums *int32, sumStride, rows, columns
 // differ from others in those only.
 func withIntegers(list []*Table) []*Table {
 	for _, t := range list {
-		t.Integer = integerAVX2()
+		t.Integer = integerAVX2().with(&rowsAVX2)
 		if t.Name == "avx512" && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512DQ {
-			t.Integer = integerAVX512()
+			t.Integer = integerAVX512().with(&rowsAVX512)
 		}
 	}
 	if len(list) > 1 && cpu.X86.HasAVX512VNNI && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512DQ {
 		t := *list[len(list)-1]
-		t.Name, t.Integer = "avx512vnni", integerVNNI()
+		t.Name, t.Integer = "avx512vnni", integerVNNI().with(&rowsVNNI)
 		list = append(list, &t)
 	}
 	return list

@@ -8,6 +8,11 @@ import (
 // asBytes is the first element of a slice that is not empty, as a byte.
 func asBytes(s []int8) *byte { return (*byte)(unsafe.Pointer(&s[0])) }
 
+// asFloats views numbers of 32 bits as floats.
+func asFloats(s []int32) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(s))), len(s))
+}
+
 // flipBytes is dst = src, each byte changed by exclusive or with flip.
 func flipBytes(dst, src []byte, flip byte) {
 	mask := uint64(flip) * 0x0101010101010101

@@ -1,11 +1,17 @@
 package simd
 
+import "math"
+
 // genericInteger is plain Go, for every platform.
 var genericInteger = Integer{
 	Heights: []int{4, 1}, Columns: 16, Group: 1,
 	PackRows:   packRowsGeneric,
 	Multiply:   multiplyIntegersGeneric,
 	Requantize: requantizeGeneric,
+	Depthwise:  depthwiseGeneric,
+	Scale:      scaleGeneric,
+	Range:      rangeGeneric,
+	Quantize:   quantizeGeneric,
 }
 
 func packRowsGeneric(dst, src []byte, offsets []int, n int, flip byte) {
@@ -80,5 +86,68 @@ func requantizeGeneric(dst []byte, stride int, sums []int32, sumStride, rows, co
 			y = y>>(right[j]&31) + y>>(uint32(less[j])&31)&round[j]
 			out[j] = byte(min(max(q.Zero+y, q.Low), q.High))
 		}
+	}
+}
+
+func depthwiseGeneric(sums []int32, src []byte, step int, taps []int, w []int32, pixels, channels int, unsigned bool) {
+	clear(sums[:pixels*channels])
+	for p := range pixels {
+		to := sums[p*channels:][:channels]
+		for t, at := range taps {
+			tap := w[t*channels:][:channels]
+			for c, v := range src[p*step+at:][:channels] {
+				x := int32(int8(v))
+				if unsigned {
+					x = int32(v)
+				}
+				to[c] += x * int32(int16(tap[c]))
+			}
+		}
+	}
+}
+
+func scaleGeneric(dst []float32, stride int, sums []int32, sumStride, rows, columns int, s Scaler, zeros []int32, factors []float32) {
+	s.fits(dst, stride, sums, sumStride, rows, columns, zeros, factors)
+	columnSums, scales, biases := s.integers(), s.floats(1), s.floats(2)
+	for i := range rows {
+		out, in := dst[i*stride:][:columns], sums[i*sumStride:][:columns]
+		factor := factors[i]
+		for j, v := range in {
+			x := float32(v - zeros[i]*columnSums[j])
+			if s.Last {
+				x = float32(float32(x*scales[j]) * factor)
+			} else {
+				x = float32(x * float32(factor*scales[j]))
+			}
+			out[j] = x + biases[j]
+		}
+	}
+}
+
+func rangeGeneric(x []float32) (low, high float32) {
+	for _, v := range x {
+		low, high = min(low, v), max(high, v)
+	}
+	return low, high
+}
+
+func quantizeGeneric(dst []byte, x []float32, factor float32, zero, low, high int32, even bool) {
+	for i, v := range x {
+		p := float64(float32(v * factor))
+		if even {
+			p = math.RoundToEven(p)
+		} else {
+			p = math.Round(p)
+		}
+		n := int32(0)
+		switch {
+		case p > 1<<16:
+			n = 1 << 16
+		case p < -1<<16:
+			n = -1 << 16
+		case p == p:
+			n = int32(p)
+		}
+		dst[i] = byte(min(max(n+zero, low), high))
 	}
 }
