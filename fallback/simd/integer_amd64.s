@@ -3634,14 +3634,11 @@ TEXT ·depthwiseAVX2Signed(SB), NOSPLIT, $0-64
 block:
 	MOVQ SI, R10
 	MOVQ DI, R13
-	MOVQ pixels+48(FP), AX
-	MOVQ AX, X15
+	MOVQ pixels+48(FP), R14
 four:
-	MOVQ X15, AX
-	CMPQ AX, $4
+	CMPQ R14, $4
 	JLT one
-	SUBQ $4, AX
-	MOVQ AX, X15
+	SUBQ $4, R14
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -3680,11 +3677,9 @@ fourTaps:
 	LEAQ (R10)(R9*4), R10
 	JMP four
 one:
-	MOVQ X15, AX
-	TESTQ AX, AX
+	TESTQ R14, R14
 	JZ next
-	DECQ AX
-	MOVQ AX, X15
+	DECQ R14
 	VPXOR Y0, Y0, Y0
 	MOVQ count+32(FP), AX
 	MOVQ R8, R15
@@ -3727,14 +3722,11 @@ TEXT ·depthwiseAVX2Unsigned(SB), NOSPLIT, $0-64
 block:
 	MOVQ SI, R10
 	MOVQ DI, R13
-	MOVQ pixels+48(FP), AX
-	MOVQ AX, X15
+	MOVQ pixels+48(FP), R14
 four:
-	MOVQ X15, AX
-	CMPQ AX, $4
+	CMPQ R14, $4
 	JLT one
-	SUBQ $4, AX
-	MOVQ AX, X15
+	SUBQ $4, R14
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -3773,11 +3765,9 @@ fourTaps:
 	LEAQ (R10)(R9*4), R10
 	JMP four
 one:
-	MOVQ X15, AX
-	TESTQ AX, AX
+	TESTQ R14, R14
 	JZ next
-	DECQ AX
-	MOVQ AX, X15
+	DECQ R14
 	VPXOR Y0, Y0, Y0
 	MOVQ count+32(FP), AX
 	MOVQ R8, R15
@@ -4059,14 +4049,11 @@ TEXT ·depthwiseAVX512Signed(SB), NOSPLIT, $0-64
 block:
 	MOVQ SI, R10
 	MOVQ DI, R13
-	MOVQ pixels+48(FP), AX
-	MOVQ AX, X15
+	MOVQ pixels+48(FP), R14
 four:
-	MOVQ X15, AX
-	CMPQ AX, $4
+	CMPQ R14, $4
 	JLT one
-	SUBQ $4, AX
-	MOVQ AX, X15
+	SUBQ $4, R14
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -4105,11 +4092,9 @@ fourTaps:
 	LEAQ (R10)(R9*4), R10
 	JMP four
 one:
-	MOVQ X15, AX
-	TESTQ AX, AX
+	TESTQ R14, R14
 	JZ next
-	DECQ AX
-	MOVQ AX, X15
+	DECQ R14
 	VPXORD Z0, Z0, Z0
 	MOVQ count+32(FP), AX
 	MOVQ R8, R15
@@ -4152,14 +4137,11 @@ TEXT ·depthwiseAVX512Unsigned(SB), NOSPLIT, $0-64
 block:
 	MOVQ SI, R10
 	MOVQ DI, R13
-	MOVQ pixels+48(FP), AX
-	MOVQ AX, X15
+	MOVQ pixels+48(FP), R14
 four:
-	MOVQ X15, AX
-	CMPQ AX, $4
+	CMPQ R14, $4
 	JLT one
-	SUBQ $4, AX
-	MOVQ AX, X15
+	SUBQ $4, R14
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -4198,11 +4180,9 @@ fourTaps:
 	LEAQ (R10)(R9*4), R10
 	JMP four
 one:
-	MOVQ X15, AX
-	TESTQ AX, AX
+	TESTQ R14, R14
 	JZ next
-	DECQ AX
-	MOVQ AX, X15
+	DECQ R14
 	VPXORD Z0, Z0, Z0
 	MOVQ count+32(FP), AX
 	MOVQ R8, R15
@@ -4488,14 +4468,11 @@ TEXT ·depthwiseVNNISigned(SB), NOSPLIT, $0-64
 block:
 	MOVQ SI, R10
 	MOVQ DI, R13
-	MOVQ pixels+48(FP), AX
-	MOVQ AX, X15
+	MOVQ pixels+48(FP), R14
 four:
-	MOVQ X15, AX
-	CMPQ AX, $4
+	CMPQ R14, $4
 	JLT one
-	SUBQ $4, AX
-	MOVQ AX, X15
+	SUBQ $4, R14
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -4530,11 +4507,9 @@ fourTaps:
 	LEAQ (R10)(R9*4), R10
 	JMP four
 one:
-	MOVQ X15, AX
-	TESTQ AX, AX
+	TESTQ R14, R14
 	JZ next
-	DECQ AX
-	MOVQ AX, X15
+	DECQ R14
 	VPXORD Z0, Z0, Z0
 	MOVQ count+32(FP), AX
 	MOVQ R8, R15
@@ -4576,14 +4551,11 @@ TEXT ·depthwiseVNNIUnsigned(SB), NOSPLIT, $0-64
 block:
 	MOVQ SI, R10
 	MOVQ DI, R13
-	MOVQ pixels+48(FP), AX
-	MOVQ AX, X15
+	MOVQ pixels+48(FP), R14
 four:
-	MOVQ X15, AX
-	CMPQ AX, $4
+	CMPQ R14, $4
 	JLT one
-	SUBQ $4, AX
-	MOVQ AX, X15
+	SUBQ $4, R14
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -4618,11 +4590,9 @@ fourTaps:
 	LEAQ (R10)(R9*4), R10
 	JMP four
 one:
-	MOVQ X15, AX
-	TESTQ AX, AX
+	TESTQ R14, R14
 	JZ next
-	DECQ AX
-	MOVQ AX, X15
+	DECQ R14
 	VPXORD Z0, Z0, Z0
 	MOVQ count+32(FP), AX
 	MOVQ R8, R15
