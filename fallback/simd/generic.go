@@ -1,7 +1,10 @@
 package simd
 
 // generic is plain Go, for every platform; the others are measured against it.
-var generic = Table{Name: "generic", Rows: 4, Columns: 2, Multiply: multiplyGeneric, MultiplyFrom: multiplyGenericFrom, Integer: genericInteger}
+var generic = Table{Name: "generic", Rows: 4, Columns: genericColumns, Vector: vectorGeneric, Multiply: multiplyGeneric, MultiplyFrom: multiplyGenericFrom, Integer: genericInteger}
+
+// genericColumns is the width of multiplyGeneric's tile.
+const genericColumns = 2
 
 // multiplyGeneric keeps a 4×2 tile in registers: with the operands that is as
 // much as the 16 registers of amd64 hold. The explicit conversions forbid fused

@@ -17,7 +17,7 @@ func multiplyAVX2From(depth int, a, b, c *float32, stride int, row *float32)
 func native() []*Table {
 	var list []*Table
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
-		list = append(list, &Table{Name: "avx2", Rows: 6, Columns: 16, Multiply: func(depth int, a, b, c []float32, stride int) {
+		list = append(list, &Table{Name: "avx2", Rows: 6, Columns: 16, Vector: vectorAVX2, Multiply: func(depth int, a, b, c []float32, stride int) {
 			checkTile(6, 16, depth, a, b, c, stride)
 			multiplyAVX2(depth, &a[0], &b[0], &c[0], stride)
 		}, MultiplyFrom: func(depth int, a, b, c []float32, stride int, row []float32) {
@@ -26,7 +26,7 @@ func native() []*Table {
 		}})
 	}
 	if cpu.X86.HasAVX512F {
-		list = append(list, &Table{Name: "avx512", Rows: 12, Columns: 32, Multiply: func(depth int, a, b, c []float32, stride int) {
+		list = append(list, &Table{Name: "avx512", Rows: 12, Columns: 32, Vector: vectorAVX512, Multiply: func(depth int, a, b, c []float32, stride int) {
 			checkTile(12, 32, depth, a, b, c, stride)
 			multiplyAVX512(depth, &a[0], &b[0], &c[0], stride)
 		}, MultiplyFrom: func(depth int, a, b, c []float32, stride int, row []float32) {

@@ -8,7 +8,7 @@ func multiplyNEONFrom(depth int, a, b, c *float32, stride int, row *float32)
 
 // native: every arm64 CPU has NEON.
 func native() []*Table {
-	return []*Table{{Name: "neon", Rows: 8, Columns: 12, Multiply: func(depth int, a, b, c []float32, stride int) {
+	return []*Table{{Name: "neon", Rows: 8, Columns: 12, Vector: vectorNEON, Multiply: func(depth int, a, b, c []float32, stride int) {
 		checkTile(8, 12, depth, a, b, c, stride)
 		multiplyNEON(depth, &a[0], &b[0], &c[0], stride)
 	}, MultiplyFrom: func(depth int, a, b, c []float32, stride int, row []float32) {

@@ -38,6 +38,9 @@ type Table struct {
 	// they were before: the bias, or zeros.
 	MultiplyFrom func(depth int, a, b, c []float32, stride int, row []float32)
 
+	// Vector has the loops on slices of float32.
+	Vector
+
 	// Integer has the loops on 8-bit integers.
 	Integer Integer
 }

@@ -26,6 +26,7 @@ func main() {
 	arm64.neonTile(8, 3, true)
 	arm64.write("multiply_arm64.s")
 	integerAMD64()
+	vectors()
 }
 
 type file struct{ bytes.Buffer }

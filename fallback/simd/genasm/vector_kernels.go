@@ -1,0 +1,114 @@
+package main
+
+// vectorKernels are the loops on float32 slices. Formulas and errors stand with
+// the functions of package simd (vector.go).
+func vectorKernels() []vectorKernel {
+	var list []vectorKernel
+	binary := func(name string, f func(m *machine, a, b operand) operand) {
+		list = append(list,
+			vectorKernel{name: name, inputs: 2, writes: true, copies: 4, body: func(m *machine, x, _ []operand) operand { return f(m, x[0], x[1]) }},
+			vectorKernel{name: name + "Scalar", inputs: 1, scalars: 1, writes: true, copies: 4, body: func(m *machine, x, s []operand) operand { return f(m, x[0], s[0]) }})
+	}
+	unary := func(name string, copies int, f func(m *machine, x operand) operand) {
+		list = append(list, vectorKernel{name: name, inputs: 1, writes: true, copies: copies, body: func(m *machine, x, _ []operand) operand { return f(m, x[0]) }})
+	}
+	binary("Add", (*machine).add)
+	binary("Sub", (*machine).sub)
+	binary("Mul", (*machine).mul)
+	binary("Div", (*machine).div)
+	binary("Max", (*machine).max)
+	binary("Min", (*machine).min)
+	list = append(list,
+		vectorKernel{name: "ScalarSub", inputs: 1, scalars: 1, writes: true, copies: 4, body: func(m *machine, x, s []operand) operand { return m.sub(s[0], x[0]) }},
+		vectorKernel{name: "ScalarDiv", inputs: 1, scalars: 1, writes: true, copies: 4, body: func(m *machine, x, s []operand) operand { return m.div(s[0], x[0]) }},
+		vectorKernel{name: "Clamp", inputs: 1, scalars: 2, writes: true, copies: 4, body: func(m *machine, x, s []operand) operand {
+			return m.min(s[1], m.max(s[0], x[0]))
+		}},
+		vectorKernel{name: "LeakyRelu", inputs: 1, scalars: 1, writes: true, copies: 4, body: func(m *machine, x, s []operand) operand {
+			return m.less(x[0], m.number(0), m.mul(x[0], s[0]), x[0])
+		}},
+		vectorKernel{name: "MulAdd", inputs: 2, adds: true, writes: true, copies: 4, body: func(m *machine, x, _ []operand) operand {
+			return m.fma(x[0], x[1], x[2])
+		}},
+		vectorKernel{name: "ScaleShift", inputs: 1, scalars: 2, writes: true, copies: 4, body: func(m *machine, x, s []operand) operand {
+			return m.fma(x[0], s[0], s[1])
+		}},
+	)
+	unary("Neg", 4, func(m *machine, x operand) operand { return m.xor(x, m.bits(1<<31)) })
+	unary("Abs", 4, func(m *machine, x operand) operand { return m.and(x, m.bits(1<<31-1)) })
+	unary("Sqrt", 2, func(m *machine, x operand) operand { return m.sqrt(x) })
+	unary("Rsqrt", 2, func(m *machine, x operand) operand { return m.div(m.number(1), m.sqrt(x)) })
+	unary("Exp", 1, exp)
+	unary("Logistic", 1, logistic)
+	unary("Tanh", 1, tanh)
+	unary("GeluTanh", 1, geluTanh)
+	unary("HardSwish", 2, func(m *machine, x operand) operand {
+		return m.mul(x, m.mul(m.min(m.number(6), m.max(m.number(0), m.add(x, m.number(3)))), m.number(1.0/6)))
+	})
+
+	fold := func(name string, copies int, folds func(m *machine, sum, x operand) operand, f func(m *machine, x operand) operand) {
+		list = append(list, vectorKernel{name: name, inputs: 1, copies: copies, folds: folds, body: func(m *machine, x, _ []operand) operand { return f(m, x[0]) }})
+	}
+	same := func(_ *machine, x operand) operand { return x }
+	fold("Sum", 4, (*machine).add, same)
+	fold("Largest", 4, (*machine).max, same)
+	fold("LargestOfColumns", 0, (*machine).max, same)
+	list = append(list,
+		vectorKernel{name: "SumSquares", inputs: 1, scalars: 1, copies: 4, folds: (*machine).add, body: func(m *machine, x, s []operand) operand {
+			d := m.sub(x[0], s[0])
+			return m.mul(d, d)
+		}},
+		vectorKernel{name: "ExpSum", inputs: 1, scalars: 2, writes: true, copies: 2, folds: (*machine).add, body: func(m *machine, x, s []operand) operand {
+			return exp(m, m.mul(m.sub(x[0], s[0]), s[1]))
+		}},
+		vectorKernel{name: "ExpSumOfColumns", inputs: 1, lanes: true, scalars: 1, writes: true, folds: (*machine).add, body: func(m *machine, x, s []operand) operand {
+			return exp(m, m.mul(m.sub(x[0], x[1]), s[0]))
+		}})
+	return list
+}
+
+// exp is eˣ: x = n·ln2 + r with |r| ≤ ln2/2, ln2 in two parts (Cody and Waite),
+// and eʳ by its Taylor polynomial of degree 7.
+func exp(m *machine, x operand) operand {
+	const magic = 3 << 22 // rounds to a whole number when added
+	x = m.min(m.number(89), m.max(m.number(-104.5), x))
+	n := m.sub(m.fma(x, m.number(1.44269504), m.number(magic)), m.number(magic))
+	r := m.fnma(n, m.number(0.693359375), x)
+	r = m.fnma(n, m.number(-2.12194440e-4), r)
+	p := m.fma(r, m.number(1.0/5040), m.number(1.0/720))
+	for _, c := range []float64{1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1, 1} {
+		p = m.fma(p, r, m.number(c))
+	}
+	return m.scale(p, n)
+}
+
+// logistic is 1/(1+e⁻ˣ).
+func logistic(m *machine, x operand) operand {
+	one := m.number(1)
+	return m.div(one, m.add(exp(m, m.xor(x, m.bits(1<<31))), one))
+}
+
+// tanh: a polynomial of odd powers below 0.625 (Cephes' tanhf), else
+// 1 − 2/(e²ˣ+1).
+func tanh(m *machine, x operand) operand {
+	sign, one := m.bits(1<<31), m.number(1)
+	z := m.mul(x, x)
+	p := m.fma(z, m.number(-5.70498872745e-3), m.number(2.06390887954e-2))
+	for _, c := range []float64{-5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1} {
+		p = m.fma(p, z, m.number(c))
+	}
+	near := m.fma(m.mul(p, z), x, x)
+	a := m.and(x, m.bits(1<<31-1))
+	e := exp(m, m.add(a, a))
+	far := m.sub(one, m.div(m.number(2), m.add(e, one)))
+	far = m.or(far, m.and(x, sign))
+	return m.less(a, m.number(0.625), near, far)
+}
+
+// geluTanh is x/(1 + e^(−2·√(2/π)·(x + 0.044715·x³))).
+func geluTanh(m *machine, x operand) operand {
+	const minusTwoSqrt2OverPi = -2 * 0.7978845608028654
+	x2 := m.mul(x, x)
+	u := m.mul(m.fma(m.mul(x2, x), m.number(0.044715), x), m.number(minusTwoSqrt2OverPi))
+	return m.div(x, m.add(exp(m, u), m.number(1)))
+}

@@ -1,0 +1,251 @@
+package main
+
+import "fmt"
+
+// neonVectors writes vector kernels for NEON: four elements a register. Go's
+// assembler lacks most of the instructions, which stand as words (Arm
+// Architecture Reference Manual, C7.2; a test compares them with GNU's
+// assembler).
+type neonVectors struct {
+	*file
+	columns int // vectors of a tile of the matrix product
+}
+
+// neonWords are instructions on four float32 or 32-bit lanes; operands are
+// Vd | Vn<<5 | Vm<<16.
+var neonWords = map[string]struct {
+	word     uint32
+	assembly string
+}{
+	"add":    {0x4E20D400, "FADD V%d.4S, V%d.4S, V%d.4S"},
+	"sub":    {0x4EA0D400, "FSUB V%d.4S, V%d.4S, V%d.4S"},
+	"mul":    {0x6E20DC00, "FMUL V%d.4S, V%d.4S, V%d.4S"},
+	"div":    {0x6E20FC00, "FDIV V%d.4S, V%d.4S, V%d.4S"},
+	"max":    {0x4E20F400, "FMAX V%d.4S, V%d.4S, V%d.4S"},
+	"min":    {0x4EA0F400, "FMIN V%d.4S, V%d.4S, V%d.4S"},
+	"fma":    {0x4E20CC00, "FMLA V%d.4S, V%d.4S, V%d.4S"},
+	"fnma":   {0x4EA0CC00, "FMLS V%d.4S, V%d.4S, V%d.4S"},
+	"and":    {0x4E201C00, "AND V%d.16B, V%d.16B, V%d.16B"},
+	"or":     {0x4EA01C00, "ORR V%d.16B, V%d.16B, V%d.16B"},
+	"xor":    {0x6E201C00, "EOR V%d.16B, V%d.16B, V%d.16B"},
+	"above":  {0x6EA0E400, "FCMGT V%d.4S, V%d.4S, V%d.4S"},
+	"select": {0x6E601C00, "BSL V%d.16B, V%d.16B, V%d.16B"},
+	"addInt": {0x4EA08400, "ADD V%d.4S, V%d.4S, V%d.4S"},
+	"subInt": {0x6EA08400, "SUB V%d.4S, V%d.4S, V%d.4S"},
+	"sqrt":   {0x6EA1F800, "FSQRT V%d.4S, V%d.4S"},
+	"toInt":  {0x4E21A800, "FCVTNS V%d.4S, V%d.4S"},
+	"halve":  {0x4F3F0400, "SSHR V%d.4S, V%d.4S, #1"},
+	"shl23":  {0x4F375400, "SHL V%d.4S, V%d.4S, #23"},
+}
+
+// word writes an instruction of neonWords.
+func (f *file) word(name string, d, n, m int) {
+	w := neonWords[name]
+	arguments := []any{d, n, m}
+	switch name {
+	case "sqrt", "toInt", "halve", "shl23":
+		arguments = arguments[:2]
+	}
+	f.op("WORD $0x%08x // %s", w.word|uint32(m)<<16|uint32(n)<<5|uint32(d), fmt.Sprintf(w.assembly, arguments...))
+}
+
+// neonTemporaries is how many registers a body may use beside its constants.
+const neonTemporaries = 8
+
+// write writes one kernel.
+func (v *neonVectors) write(k *vectorKernel) {
+	copies, exact := k.copies, k.copies == 0
+	if exact {
+		copies = v.columns
+	}
+	v.line("")
+	v.line("// func %s(%s)", k.function("NEON"), vectorArguments)
+	v.line("TEXT ·%s(SB), NOSPLIT, $0-%d", k.function("NEON"), vectorFrame)
+	v.op("MOVD n+0(FP), R0")
+	if k.writes {
+		v.op("MOVD out+8(FP), R1")
+		if k.adds {
+			v.op("MOVD R1, R5")
+		}
+	}
+	v.op("MOVD a+16(FP), R2")
+	if k.inputs > 1 || k.lanes {
+		v.op("MOVD b+24(FP), R3")
+	}
+	if k.folds != nil {
+		v.op("MOVD sums+32(FP), R4")
+	}
+	next := 31
+	fixed := func() int { next--; return next + 1 }
+	var scalars, sums, lanes []int
+	for i, name := range []string{"s", "t"}[:k.scalars] {
+		x := fixed()
+		scalars = append(scalars, x)
+		v.op("FMOVS %s+%d(FP), F%d", name, 40+4*i, x)
+		v.op("VDUP V%d.S[0], V%d.S4", x, x)
+	}
+	if k.folds != nil {
+		v.op("MOVD R4, R6")
+		for range copies {
+			x := fixed()
+			sums = append(sums, x)
+			v.op("VLD1.P 16(R6), [V%d.S4]", x)
+		}
+	}
+	if k.lanes {
+		for range copies {
+			x := fixed()
+			lanes = append(lanes, x)
+			v.op("VLD1.P 16(R3), [V%d.S4]", x)
+		}
+	}
+	// The constants of the body, each in a register as far as there are any.
+	m, _, _ := k.record()
+	constants := map[uint32]int{}
+	for _, c := range m.constants {
+		if next < neonTemporaries {
+			panic(k.name + ": too many constants for the registers")
+		}
+		x := fixed()
+		constants[c] = x
+		v.op("MOVD $0x%08x, R6", c)
+		v.op("VDUP R6, V%d.S4", x)
+	}
+	free := next + 1
+	if copies > 1 {
+		v.op("SUBS $%d, R0, R0", copies)
+		v.op("BLT rest")
+		v.line("loop:")
+		for c := range copies {
+			v.body(k, c, free, scalars, sums, lanes, constants)
+		}
+		v.op("SUBS $%d, R0, R0", copies)
+		v.op("BGE loop")
+		v.line("rest:")
+		v.op("ADD $%d, R0, R0", copies)
+	}
+	if !exact || copies == 1 {
+		v.op("CBZ R0, done")
+		v.line("one:")
+		v.body(k, 0, free, scalars, sums, lanes, constants)
+		v.op("SUBS $1, R0, R0")
+		v.op("BNE one")
+		v.line("done:")
+	}
+	for _, s := range sums {
+		v.op("VST1.P [V%d.S4], 16(R4)", s)
+	}
+	v.op("RET")
+}
+
+// body writes copy c of the body, with free registers from 0 on.
+func (v *neonVectors) body(k *vectorKernel, c, free int, scalars, sums, lanes []int, constants map[uint32]int) {
+	m, in, y := k.record()
+	r := &registers{of: map[int]int{}, m: m}
+	for i := range free {
+		r.free = append(r.free, i)
+	}
+	load := func(x operand, pointer string) {
+		r.of[x.id] = r.take()
+		v.op("VLD1.P 16(%s), [V%d.S4]", pointer, r.of[x.id])
+	}
+	load(in.slices[0], "R2")
+	rest := in.slices[1:]
+	if k.inputs > 1 {
+		load(rest[0], "R3")
+		rest = rest[1:]
+	}
+	if k.lanes {
+		r.of[rest[0].id] = lanes[c]
+		rest = rest[1:]
+	}
+	if k.adds {
+		load(rest[0], "R5")
+	}
+	for i, s := range in.scalars {
+		r.of[s.id] = scalars[i]
+	}
+	if k.folds != nil {
+		r.of[in.sum.id], r.of[in.folded.id] = sums[c], sums[c]
+	}
+	r.last = m.lastUses()
+	for i, instruction := range m.instructions {
+		if instruction.op == "keep" {
+			if k.writes {
+				v.op("VST1.P [V%d.S4], 16(R1)", r.of[y.id])
+			}
+			r.release(i, -1)
+			continue
+		}
+		v.instruction(r, i, instruction, constants)
+	}
+}
+
+func (v *neonVectors) instruction(r *registers, i int, in instruction, constants map[uint32]int) {
+	reg := func(a operand) int {
+		if a.constant {
+			return constants[r.m.constants[a.id]]
+		}
+		return r.of[a.id]
+	}
+	result := func() int {
+		if to, ok := r.of[in.to]; ok {
+			r.release(i, to)
+			return to
+		}
+		r.release(i, -1)
+		r.of[in.to] = r.take()
+		return r.of[in.to]
+	}
+	move := func(from, to int) {
+		if from != to {
+			v.op("VORR V%d.B16, V%d.B16, V%d.B16", from, from, to)
+		}
+	}
+	switch in.op {
+	case "add", "sub", "mul", "div", "max", "min", "and", "or", "xor":
+		a, b := reg(in.args[0]), reg(in.args[1])
+		v.word(in.op, result(), a, b)
+	case "sqrt":
+		a := reg(in.args[0])
+		v.word("sqrt", result(), a, 0)
+	case "fma", "fnma":
+		a, b, c := in.args[0], in.args[1], in.args[2]
+		to, chosen := r.of[in.to]
+		if !chosen && r.dies(c, i) && c.id != a.id && c.id != b.id {
+			to = r.of[c.id]
+		} else if !chosen {
+			to = r.take()
+		}
+		r.of[in.to] = to
+		move(reg(c), to)
+		v.word(in.op, to, reg(a), reg(b))
+		r.release(i, to)
+	case "less":
+		x, y, yes, no := reg(in.args[0]), reg(in.args[1]), reg(in.args[2]), reg(in.args[3])
+		to := r.take()
+		r.of[in.to] = to
+		v.word("above", to, y, x)
+		v.word("select", to, yes, no)
+		r.release(i, to)
+	case "scale":
+		// n in two halves: 2ⁿ alone may be no normal number.
+		x, n := reg(in.args[0]), reg(in.args[1])
+		whole, half := r.take(), r.take()
+		bias := reg(r.m.bits(127))
+		v.word("toInt", whole, n, 0)
+		v.word("halve", half, whole, 0)
+		v.word("subInt", whole, whole, half)
+		for _, part := range []int{whole, half} {
+			v.word("addInt", part, part, bias)
+			v.word("shl23", part, part, 0)
+		}
+		v.word("mul", half, x, half)
+		r.give(half)
+		r.give(whole)
+		to := result()
+		v.word("mul", to, half, whole)
+	default:
+		panic("no instruction " + in.op)
+	}
+}

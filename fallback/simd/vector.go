@@ -1,0 +1,75 @@
+package simd
+
+import "math"
+
+// Vector has the loops on slices of float32. Slices that are read have at least
+// the length of out, or of a where there is no out; out may be one of them. The
+// value of an element depends on nothing but its operands: not on where it
+// stands, nor on how long the slices are. Sums have an order that depends on
+// the length only.
+//
+// Functions with s work on one number in place of b. Errors are in units in the
+// last place (ulp), for results that are normal numbers.
+type Vector struct {
+	// out = a + b, a − b, a·b, a/b; the larger, the smaller of both. Where only
+	// a is NaN, the last two are a or b.
+	Add, Sub, Mul, Div, Max, Min func(out, a, b []float32)
+
+	AddScalar, SubScalar, MulScalar, DivScalar, MaxScalar, MinScalar func(out, a []float32, s float32)
+	// s − a, s/a.
+	ScalarSub, ScalarDiv func(out, a []float32, s float32)
+
+	// MulAdd is out + a·b. ScaleShift is a·s + t. Both may round once or twice.
+	MulAdd     func(out, a, b []float32)
+	ScaleShift func(out, a []float32, s, t float32)
+	// Clamp is the nearest number from s to t.
+	Clamp func(out, a []float32, s, t float32)
+	// LeakyRelu is a·s where a is negative.
+	LeakyRelu func(out, a []float32, s float32)
+
+	Neg, Abs, Sqrt func(out, a []float32)
+	// Rsqrt is 1/√a within 2 ulp.
+	Rsqrt func(out, a []float32)
+	// Exp is eᵃ within 2 ulp, 0 and +Inf outside float32's range.
+	Exp func(out, a []float32)
+	// Logistic is 1/(1+e⁻ᵃ) within 4 ulp; Tanh within 4 ulp.
+	Logistic, Tanh func(out, a []float32)
+	// GeluTanh is a·(1 + tanh(√(2/π)·(a + 0.044715·a³)))/2.
+	GeluTanh func(out, a []float32)
+	// HardSwish is a·min(max(a+3, 0), 6)/6.
+	HardSwish func(out, a []float32)
+
+	// Sum of a; Largest of a, which must not be empty; SumSquares is Σ(a−s)².
+	Sum, Largest func(a []float32) float32
+	SumSquares   func(a []float32, s float32) float32
+	// ExpSum is out = e^((a−s)·t), t positive, and its sum.
+	ExpSum func(out, a []float32, s, t float32) float32
+
+	// a is [rows][Table.Columns]: LargestOfColumns makes sums the largest of
+	// what they are and what is in their column. ExpSumOfColumns is
+	// out = e^((a−b)·s) with b [Columns], added to sums.
+	LargestOfColumns func(a, sums []float32)
+	ExpSumOfColumns  func(out, a, b, sums []float32, s float32)
+}
+
+var negativeInfinity = float32(math.Inf(-1))
+
+// sumOf adds the elements pair by pair.
+func sumOf(x []float32) float32 {
+	switch n := len(x); n {
+	case 0:
+		return 0
+	case 1:
+		return x[0]
+	default:
+		return sumOf(x[:n/2]) + sumOf(x[n/2:])
+	}
+}
+
+func largestOf(x []float32) float32 {
+	top := x[0]
+	for _, v := range x {
+		top = max(top, v)
+	}
+	return top
+}
