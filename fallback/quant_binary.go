@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"nanoflux/delegate"
+	"nanoflux/fallback/simd"
 	"nanoflux/graph"
 	"nanoflux/graph/schema"
 )
@@ -30,8 +31,22 @@ func init() {
 	})
 	registerQuantBinary(schema.BuiltinOperatorSUB, sumOfScaled(-1),
 		func(op *graph.Op) graph.Activation { return options[schema.SubOptionsT](op).FusedActivationFunction })
-	registerQuantBinary(schema.BuiltinOperatorMUL, scaledProduct,
-		func(op *graph.Op) graph.Activation { return options[schema.MulOptionsT](op).FusedActivationFunction })
+	mulActivation := func(op *graph.Op) graph.Activation { return options[schema.MulOptionsT](op).FusedActivationFunction }
+	register(schema.BuiltinOperatorMUL, kernel{
+		accepts: func(o operands) *delegate.Refusal {
+			return firstRefusal(quantizedPair(o), integerFusable(mulActivation(o.op)))
+		},
+		prepare: func(n *node) (compute, error) {
+			x, y, out := n.in[0].tensor, n.in[1].tensor, n.out[0].tensor
+			switch out.Type {
+			case graph.Int8:
+				return prepareBinary(n, multiplyBytes[int8](x, y, out, mulActivation(n.op)), graph.ActNone)
+			case graph.Uint8:
+				return prepareBinary(n, multiplyBytes[uint8](x, y, out, mulActivation(n.op)), graph.ActNone)
+			}
+			return prepareIntegerBinary(n, scaledProduct(x, y, out), mulActivation(n.op))
+		},
+	})
 	registerSameScale(schema.BuiltinOperatorMAXIMUM, largest[int32])
 	registerSameScale(schema.BuiltinOperatorMINIMUM, smallest[int32])
 }
@@ -185,27 +200,33 @@ func (s *scaledSum) finish(sum int32) int32 {
 // cut, as are groups of 8 where one operand is a single value.
 func addBytes[T int8 | uint8](s *scaledSum) lineFunc[T, T] {
 	// tables have the operands' parts of the sum for each integer.
-	tables := func(scaled func(m multiplier, x int32) int32) (t [2][256]int32) {
-		for i := range 256 {
-			t[0][i], t[1][i] = scaled(s.a, int32(T(i))-s.x.zero), scaled(s.b, int32(T(i))-s.y.zero)
-		}
-		return t
+	var tables [2][256]int32
+	for i := range 256 {
+		tables[0][i], tables[1][i] = s.twice(s.a, int32(T(i))-s.x.zero), s.twice(s.b, int32(T(i))-s.y.zero)
 	}
-	single, cut, once := tables(s.twice), tables(s.cut), tables(s.once)
+	rule := func(m multiplier, zero int32, once bool) simd.Scaling {
+		if once {
+			return simd.Scaling{Zero: zero, Left: int32(max(0, s.extra+m.shift)), Mantissa: m.mantissa}
+		}
+		return simd.Scaling{Zero: zero, Left: int32(s.extra), Mantissa: m.mantissa, Right: int32(-m.shift)}
+	}
+	cut := [2]simd.Scaling{rule(s.a, s.x.zero, false), rule(s.b, s.y.zero, false)}
+	once := [2]simd.Scaling{rule(s.a, s.x.zero, true), rule(s.b, s.y.zero, true)}
 	unsigned := ^T(0) > 0
+	lines := newByteLines(requantizer{zero: s.out.zero, low: s.low, high: s.high, multipliers: []multiplier{s.c}})
 	return func(out, a, b []T, sa, sb int) {
-		t, whole := &once, len(out)/16*16
+		rules, whole := once, len(out)/16*16
 		if unsigned || sa == 0 || sb == 0 {
-			t, whole = &cut, len(out)/8*8
+			rules, whole = cut, len(out)/8*8
 		}
 		if s.simple {
 			whole = 0
 		}
-		for i := range out {
-			if i == whole {
-				t = &single
-			}
-			out[i] = T(s.finish(t[0][uint8(a[i*sa])] + t[1][uint8(b[i*sb])]))
+		lines.compute(graph.Bytes(out[:whole]), graph.Bytes(a), graph.Bytes(b), sa, sb, func(sums []int32, a, b []byte) {
+			lines.kernels.Sum(sums, a, b, rules, unsigned)
+		})
+		for i := whole; i < len(out); i++ {
+			out[i] = T(s.finish(tables[0][uint8(a[i*sa])] + tables[1][uint8(b[i*sb])]))
 		}
 	}
 }
@@ -247,10 +268,29 @@ func fivefold(x, y []int) bool {
 	return i == rank
 }
 
-// scaledProduct plans x·y. The factor is rounded to float32.
+// scaledProduct plans x·y.
 func scaledProduct(x, y, out *graph.Tensor) integerOperation {
 	a, b, c := affineOf(x), affineOf(y), affineOf(out)
-	product := float32(a.scale * b.scale)
-	m := newMultiplier(float64(product / c.scale))
+	m := productMultiplier(x, y, out)
 	return func(i, j int32) int32 { return c.zero + m.twice((i-a.zero)*(j-b.zero)) }
+}
+
+// multiplyBytes is scaledProduct on bytes.
+func multiplyBytes[T int8 | uint8](x, y, out *graph.Tensor, act graph.Activation) lineFunc[T, T] {
+	zeros := [2]int32{affineOf(x).zero, affineOf(y).zero}
+	r := requantizer{zero: affineOf(out).zero, multipliers: []multiplier{productMultiplier(x, y, out)}}
+	r.low, r.high = activationRange(out, act)
+	unsigned := ^T(0) > 0
+	lines := newByteLines(r)
+	return func(out, a, b []T, sa, sb int) {
+		lines.compute(graph.Bytes(out), graph.Bytes(a), graph.Bytes(b), sa, sb, func(sums []int32, a, b []byte) {
+			lines.kernels.Product(sums, a, b, zeros, unsigned)
+		})
+	}
+}
+
+// productMultiplier is the factor of x·y, rounded to float32.
+func productMultiplier(x, y, out *graph.Tensor) multiplier {
+	product := float32(affineOf(x).scale * affineOf(y).scale)
+	return newMultiplier(float64(product / affineOf(out).scale))
 }

@@ -60,6 +60,12 @@ type Integer struct {
 	// to a multiple of 16 columns.
 	Scale func(dst []float32, stride int, sums []int32, sumStride, rows, columns int, s Scaler, zeros []int32, factors []float32)
 
+	// Sum adds bytes, each scaled by its own rule; a, b and sums are as long.
+	Sum func(sums []int32, a, b []byte, rules [2]Scaling, unsigned bool)
+
+	// Product is (a − zeros[0]) · (b − zeros[1]), byte by byte.
+	Product func(sums []int32, a, b []byte, zeros [2]int32, unsigned bool)
+
 	// Range gives the least and the largest of x and 0; both are NaN when one of
 	// x is.
 	Range func(x []float32) (low, high float32)
@@ -253,3 +259,7 @@ func depthwiseFits(sums []int32, src []byte, step int, taps []int, w []int32, pi
 		}
 	}
 }
+
+// Scaling is a rule for an integer x: the rounded high half of the double product
+// of (x − Zero)·2^Left and Mantissa, cut off by Right bits.
+type Scaling struct{ Zero, Left, Mantissa, Right int32 }

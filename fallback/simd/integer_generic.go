@@ -10,6 +10,8 @@ var genericInteger = Integer{
 	Requantize: requantizeGeneric,
 	Depthwise:  depthwiseGeneric,
 	Scale:      scaleGeneric,
+	Sum:        addBytesGeneric,
+	Product:    multiplyBytesGeneric,
 	Range:      rangeGeneric,
 	Quantize:   quantizeGeneric,
 }
@@ -96,11 +98,7 @@ func depthwiseGeneric(sums []int32, src []byte, step int, taps []int, w []int32,
 		for t, at := range taps {
 			tap := w[t*channels:][:channels]
 			for c, v := range src[p*step+at:][:channels] {
-				x := int32(int8(v))
-				if unsigned {
-					x = int32(v)
-				}
-				to[c] += x * int32(int16(tap[c]))
+				to[c] += widened(v, unsigned) * int32(int16(tap[c]))
 			}
 		}
 	}
@@ -122,6 +120,30 @@ func scaleGeneric(dst []float32, stride int, sums []int32, sumStride, rows, colu
 			out[j] = x + biases[j]
 		}
 	}
+}
+
+func addBytesGeneric(sums []int32, a, b []byte, rules [2]Scaling, unsigned bool) {
+	scaled := func(v byte, r *Scaling) int32 {
+		x := int64(int32(widened(v, unsigned)-r.Zero) << (r.Left & 31))
+		return int32((x*int64(r.Mantissa)+1<<30)>>31) >> (r.Right & 31)
+	}
+	for i := range sums {
+		sums[i] = scaled(a[i], &rules[0]) + scaled(b[i], &rules[1])
+	}
+}
+
+func multiplyBytesGeneric(sums []int32, a, b []byte, zeros [2]int32, unsigned bool) {
+	for i := range sums {
+		sums[i] = (widened(a[i], unsigned) - zeros[0]) * (widened(b[i], unsigned) - zeros[1])
+	}
+}
+
+// widened is a byte as a number.
+func widened(v byte, unsigned bool) int32 {
+	if unsigned {
+		return int32(v)
+	}
+	return int32(int8(v))
 }
 
 func rangeGeneric(x []float32) (low, high float32) {

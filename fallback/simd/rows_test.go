@@ -113,3 +113,34 @@ func TestEveryTableQuantizesAsTheGenericOne(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryTableAddsAndMultipliesBytesAsTheGenericOne(t *testing.T) {
+	for _, table := range Available() {
+		for _, n := range []int{0, 1, 8, 15, 16, 33} {
+			for _, unsigned := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, %d elements, unsigned %v", table.Name, n, unsigned), func(t *testing.T) {
+					r := rand.New(rand.NewPCG(uint64(n), 8))
+					for range 50 {
+						a, b := guarded[byte](t, n), guarded[byte](t, n)
+						for i := range a {
+							a[i], b[i] = byte(r.IntN(256)), byte(r.IntN(256))
+						}
+						rule := func() Scaling {
+							return Scaling{r.Int32N(256) - 128, r.Int32N(21), 1<<30 + r.Int32N(1<<30), r.Int32N(32)}
+						}
+						rules, zeros := [2]Scaling{rule(), rule()}, [2]int32{r.Int32N(256) - 128, r.Int32N(256)}
+						got, want := guarded[int32](t, n), make([]int32, n)
+						table.Integer.Sum(got, a, b, rules, unsigned)
+						if addBytesGeneric(want, a, b, rules, unsigned); !slices.Equal(got, want) {
+							t.Fatalf("sums are %v, want %v", got, want)
+						}
+						table.Integer.Product(got, a, b, zeros, unsigned)
+						if multiplyBytesGeneric(want, a, b, zeros, unsigned); !slices.Equal(got, want) {
+							t.Fatalf("products are %v, want %v", got, want)
+						}
+					}
+				})
+			}
+		}
+	}
+}

@@ -330,6 +330,84 @@ func (f *file) packBytes(x, free int) {
 	f.op("VPACKUSWB X%d, X%d, X%d", x, x, x)
 }
 
+// x86Sum writes Integer.Sum for whole registers. Registers: 0–3 are free, 4–7 the
+// parameters of a (zero, left, mantissa, right), 8–11 those of b, 12 half of 2³¹.
+func (f *file) x86Sum(l x86Level, widen, name string) {
+	f.function("sum"+l.name+name, "sums *int32, a, b *byte, n int, parameters *int32", 5)
+	f.op("MOVQ sums+0(FP), DI")
+	f.op("MOVQ a+8(FP), SI")
+	f.op("MOVQ b+16(FP), DX")
+	f.op("MOVQ n+24(FP), CX")
+	f.op("MOVQ parameters+32(FP), R8")
+	for i := range 8 {
+		f.op("VPBROADCASTD %d(R8), %s", 4*i, l.r(4+i))
+	}
+	f.op("MOVQ $0x40000000, AX")
+	f.op("VMOVQ AX, X12")
+	f.op("VPBROADCASTQ X12, %s", l.r(12))
+	if l.letter == "Z" {
+		f.op("MOVL $0xAAAA, AX")
+		f.op("KMOVW AX, K2")
+	}
+	scaled := func(source string, to, first int) {
+		x, odd := l.r(to), l.r(to+1)
+		f.op("%s (%s), %s", widen, source, x)
+		f.op("VPSUBD %s, %s, %s", l.r(first), x, x)
+		f.op("VPSLLVD %s, %s, %s", l.r(first+1), x, x)
+		f.op("VPSRLQ $32, %s, %s", x, odd)
+		f.op("VPMULDQ %s, %s, %s", l.r(first+2), x, x)
+		f.op("VPMULDQ %s, %s, %s", l.r(first+2), odd, odd)
+		f.op("VPADDQ %s, %s, %s", l.r(12), x, x)
+		f.op("VPADDQ %s, %s, %s", l.r(12), odd, odd)
+		f.op("VPSRLQ $31, %s, %s", x, x)
+		f.op("VPADDQ %s, %s, %s", odd, odd, odd)
+		if l.letter == "Z" {
+			f.op("VMOVDQA32 %s, K2, %s", odd, x)
+		} else {
+			f.op("VPBLENDD $0xAA, %s, %s, %s", odd, x, x)
+		}
+		f.op("VPSRAVD %s, %s, %s", l.r(first+3), x, x)
+	}
+	f.line("loop:")
+	scaled("SI", 0, 4)
+	scaled("DX", 2, 8)
+	f.op("VPADDD %s, %s, %s", l.r(2), l.r(0), l.r(0))
+	f.op("%s %s, (DI)", l.load(), l.r(0))
+	f.op("ADDQ $%d, SI", l.lanes())
+	f.op("ADDQ $%d, DX", l.lanes())
+	f.op("ADDQ $%d, DI", 4*l.lanes())
+	f.op("SUBQ $%d, CX", l.lanes())
+	f.op("JG loop")
+	f.op("VZEROUPPER")
+	f.op("RET")
+}
+
+// x86Product writes Integer.Product for whole registers.
+func (f *file) x86Product(l x86Level, widen, name string) {
+	f.function("product"+l.name+name, "sums *int32, a, b *byte, n int, zeros *int32", 5)
+	f.op("MOVQ sums+0(FP), DI")
+	f.op("MOVQ a+8(FP), SI")
+	f.op("MOVQ b+16(FP), DX")
+	f.op("MOVQ n+24(FP), CX")
+	f.op("MOVQ zeros+32(FP), R8")
+	f.op("VPBROADCASTD (R8), %s", l.r(4))
+	f.op("VPBROADCASTD 4(R8), %s", l.r(5))
+	f.line("loop:")
+	f.op("%s (SI), %s", widen, l.r(0))
+	f.op("%s (DX), %s", widen, l.r(1))
+	f.op("VPSUBD %s, %s, %s", l.r(4), l.r(0), l.r(0))
+	f.op("VPSUBD %s, %s, %s", l.r(5), l.r(1), l.r(1))
+	f.op("VPMULLD %s, %s, %s", l.r(1), l.r(0), l.r(0))
+	f.op("%s %s, (DI)", l.load(), l.r(0))
+	f.op("ADDQ $%d, SI", l.lanes())
+	f.op("ADDQ $%d, DX", l.lanes())
+	f.op("ADDQ $%d, DI", 4*l.lanes())
+	f.op("SUBQ $%d, CX", l.lanes())
+	f.op("JG loop")
+	f.op("VZEROUPPER")
+	f.op("RET")
+}
+
 func (f *file) x86Rows() {
 	f.line("")
 	f.line("// The numbers of a register's lanes.")
@@ -346,6 +424,10 @@ func (f *file) x86Rows() {
 		f.x86Scale(l, "First", false)
 		f.x86Scale(l, "Last", true)
 		f.x86Range(l)
+		f.x86Sum(l, "VPMOVSXBD", "Signed")
+		f.x86Sum(l, "VPMOVZXBD", "Unsigned")
+		f.x86Product(l, "VPMOVSXBD", "Signed")
+		f.x86Product(l, "VPMOVZXBD", "Unsigned")
 		f.x86Quantize(l, "Even", true)
 		f.x86Quantize(l, "Away", false)
 	}
