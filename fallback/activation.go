@@ -12,31 +12,19 @@ type activation func(x []float32)
 func fusedActivation(a graph.Activation) activation {
 	switch a {
 	case graph.ActRelu:
-		return func(x []float32) {
-			for i, v := range x {
-				x[i] = max(v, 0)
-			}
-		}
+		return clampTo(0, infinity)
 	case graph.ActRelu6:
 		return clampTo(0, 6)
 	case graph.ActReluN1To1:
 		return clampTo(-1, 1)
 	case graph.ActTanh:
-		return func(x []float32) {
-			for i, v := range x {
-				x[i] = tanh(v)
-			}
-		}
+		return func(x []float32) { vectors.Tanh(x, x) }
 	}
 	return nil
 }
 
 func clampTo(low, high float32) activation {
-	return func(x []float32) {
-		for i, v := range x {
-			x[i] = min(max(v, low), high)
-		}
-	}
+	return func(x []float32) { vectors.Clamp(x, x, low, high) }
 }
 
 // fusable refuses SIGN_BIT, which no TensorFlow Lite kernel fuses either, and

@@ -111,11 +111,12 @@ func (a *attention) computePanel(i int) {
 	b, first := i/a.panels(), i%a.panels()*columns
 	count := min(columns, a.queries-first)
 	keyTiles, valueTiles := a.keyTiles(), a.valueTiles()
-	scratch := takeScratch(columns * (a.dim + keyTiles*rows + valueTiles*rows + 1))
+	scratch := takeScratch(columns * (a.dim + keyTiles*rows + valueTiles*rows + 2))
 	defer scratch.give()
 	query, rest := scratch.data[:a.dim*columns], scratch.data[a.dim*columns:]
 	scores, rest := rest[:keyTiles*rows*columns], rest[keyTiles*rows*columns:]
-	mixed, sums := rest[:valueTiles*rows*columns], rest[valueTiles*rows*columns:]
+	mixed, rest := rest[:valueTiles*rows*columns], rest[valueTiles*rows*columns:]
+	tops, sums := rest[:columns], rest[columns:]
 
 	packTile(query, a.q.from(b, first), columns, count, a.dim, a.q.rowStride, a.q.columnStride)
 	keys := a.packedKeys[b*keyTiles*rows*a.dim:]
@@ -128,7 +129,12 @@ func (a *attention) computePanel(i int) {
 		a.addBias(scores, b, first, count)
 		scale = 1
 	}
-	softmaxColumns(scores, scale, sums[:columns])
+	for j := range tops {
+		tops[j] = -infinity
+	}
+	vectors.LargestOfColumns(scores, tops)
+	clear(sums)
+	vectors.ExpSumOfColumns(scores, scores, tops, sums, scale)
 	values := a.packedValues[b*valueTiles*rows*a.keys:]
 	for t := range valueTiles {
 		a.table.MultiplyFrom(a.keys, values[t*rows*a.keys:][:rows*a.keys], scores, mixed[t*rows*columns:], columns, a.zeros)
@@ -153,25 +159,6 @@ func (a *attention) addBias(scores []float32, b, first, count int) {
 			scores[at] = float32(a.scale*scores[at]) + bias[k*a.bias.columnStride]
 			at += a.table.Columns
 		}
-	}
-}
-
-// softmaxColumns works on s [keys][columns] in place: s becomes
-// e^(scale·(s − m)), m being the largest of each column, and sums [columns] what
-// each column adds up to.
-func softmaxColumns(s []float32, scale float32, sums []float32) {
-	columns := len(sums)
-	for j := range columns {
-		top := s[j]
-		for k := j; k < len(s); k += columns {
-			top = max(top, s[k])
-		}
-		sum := float32(0)
-		for k := j; k < len(s); k += columns {
-			s[k] = exp(float32((s[k] - top) * scale))
-			sum += s[k]
-		}
-		sums[j] = sum
 	}
 }
 

@@ -13,18 +13,18 @@ import (
 type number interface{ ~float32 | ~int32 | ~int64 }
 
 func init() {
-	registerArithmetic(schema.BuiltinOperatorADD, addLines[float32], addLines[int32], addLines[int64],
+	registerArithmetic(schema.BuiltinOperatorADD, onLines(vectors.Add, vectors.AddScalar, vectors.AddScalar), addLines[int32], addLines[int64],
 		func(op *graph.Op) graph.Activation { return options[schema.AddOptionsT](op).FusedActivationFunction })
-	registerArithmetic(schema.BuiltinOperatorSUB, subLines[float32], subLines[int32], subLines[int64],
+	registerArithmetic(schema.BuiltinOperatorSUB, onLines(vectors.Sub, vectors.SubScalar, vectors.ScalarSub), subLines[int32], subLines[int64],
 		func(op *graph.Op) graph.Activation { return options[schema.SubOptionsT](op).FusedActivationFunction })
-	registerArithmetic(schema.BuiltinOperatorMUL, mulLines[float32], mulLines[int32], mulLines[int64],
+	registerArithmetic(schema.BuiltinOperatorMUL, onLines(vectors.Mul, vectors.MulScalar, vectors.MulScalar), mulLines[int32], mulLines[int64],
 		func(op *graph.Op) graph.Activation { return options[schema.MulOptionsT](op).FusedActivationFunction })
-	registerArithmetic(schema.BuiltinOperatorDIV, perElement(func(a, b float32) float32 { return a / b }), perElement(divide[int32]), nil,
+	registerArithmetic(schema.BuiltinOperatorDIV, onLines(vectors.Div, vectors.DivScalar, vectors.ScalarDiv), perElement(divide[int32]), nil,
 		func(op *graph.Op) graph.Activation { return options[schema.DivOptionsT](op).FusedActivationFunction })
 	none := func(*graph.Op) graph.Activation { return graph.ActNone }
-	registerArithmetic(schema.BuiltinOperatorSQUARED_DIFFERENCE, squaredDifferenceLines[float32], squaredDifferenceLines[int32], nil, none)
-	registerArithmetic(schema.BuiltinOperatorMAXIMUM, perElement(largest[float32]), perElement(largest[int32]), perElement(largest[int64]), none)
-	registerArithmetic(schema.BuiltinOperatorMINIMUM, perElement(smallest[float32]), perElement(smallest[int32]), perElement(smallest[int64]), none)
+	registerArithmetic(schema.BuiltinOperatorSQUARED_DIFFERENCE, squaredDifference, squaredDifferenceLines[int32], nil, none)
+	registerArithmetic(schema.BuiltinOperatorMAXIMUM, onLines(vectors.Max, vectors.MaxScalar, vectors.MaxScalar), perElement(largest[int32]), perElement(largest[int64]), none)
+	registerArithmetic(schema.BuiltinOperatorMINIMUM, onLines(vectors.Min, vectors.MinScalar, vectors.MinScalar), perElement(smallest[int32]), perElement(smallest[int64]), none)
 	registerArithmetic(schema.BuiltinOperatorPOW, perElement(powFloat), perElement(powInteger), nil, none)
 	registerArithmetic(schema.BuiltinOperatorFLOOR_DIV, perElement(func(a, b float32) float32 { return float32(math.Floor(float64(a / b))) }), perElement(floorDivide[int32]), perElement(floorDivide[int64]), none)
 	registerArithmetic(schema.BuiltinOperatorFLOOR_MOD, perElement(floorModFloat), perElement(floorMod[int32]), perElement(floorMod[int64]), none)
@@ -221,6 +221,14 @@ func squaredDifferenceLines[T number](out, a, b []T, sa, sb int) {
 		out[i] = d * d
 	}
 }
+
+// squaredDifference is squaredDifferenceLines for float32.
+func squaredDifference(out, a, b []float32, sa, sb int) {
+	differences(out, a, b, sa, sb)
+	vectors.Mul(out, out, out)
+}
+
+var differences = onLines(vectors.Sub, vectors.SubScalar, vectors.ScalarSub)
 
 func largest[T number](a, b T) T  { return max(a, b) }
 func smallest[T number](a, b T) T { return min(a, b) }

@@ -93,7 +93,7 @@ func (d *depthwise) line(out, image, w, bias []float32, oy int) {
 				in := image[(iy*d.w.in+ix)*d.channels:][:d.channels]
 				tap := w[(ky*d.w.kernel+kx)*outs:][:outs]
 				if d.multiplier == 1 {
-					multiplyAdd(pixel, in, tap)
+					vectors.MulAdd(pixel, in, tap)
 					continue
 				}
 				for c, v := range in {
@@ -103,13 +103,5 @@ func (d *depthwise) line(out, image, w, bias []float32, oy int) {
 				}
 			}
 		}
-	}
-}
-
-// multiplyAdd is dst += a·b, element by element.
-func multiplyAdd(dst, a, b []float32) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	for i := range dst {
-		dst[i] += float32(a[i] * b[i])
 	}
 }

@@ -230,42 +230,6 @@ func TestFunctionsOfOneValue(t *testing.T) {
 	}
 }
 
-// ulps is the distance of a float32 from the exact value, in units of the last
-// place of the nearest float32.
-func ulps(got float32, exact float64) float64 {
-	near := float32(exact)
-	unit := float64(math.Nextafter32(near, float32(math.Inf(1)))) - float64(near)
-	return math.Abs(float64(got)-exact) / unit
-}
-
-func TestFunctionsAreWithinTheirStatedError(t *testing.T) {
-	for _, c := range []struct {
-		name      string
-		f         func(float32) float32
-		exact     func(float64) float64
-		low, high float32
-		most      float64
-	}{
-		{"exp", exp, math.Exp, -103, 88.7, 2},
-		{"tanh", tanh, math.Tanh, -10, 10, 4},
-		{"logistic", logistic, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, -80, 30, 4},
-	} {
-		worst, at := 0.0, float32(0)
-		const steps = 1 << 18
-		for i := range steps {
-			x := c.low + (c.high-c.low)*float32(i)/steps
-			exact := c.exact(float64(x))
-			if d := ulps(c.f(x), exact); d > worst {
-				worst, at = d, x
-			}
-		}
-		t.Logf("%s: at most %.2f units in the last place, at %v", c.name, worst, at)
-		if worst > c.most {
-			t.Errorf("%s is %.2f units in the last place off at %v, says %v", c.name, worst, at, c.most)
-		}
-	}
-}
-
 func TestPreluHasASlopePerChannel(t *testing.T) {
 	r := seeded(t)
 	x, slope := random(r, graph.Float32, 2, 3, 4, 5), random(r, graph.Float32, 1, 1, 5)

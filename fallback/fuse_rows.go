@@ -227,7 +227,7 @@ func (b *rowBuilder) add(i int, n *node) bool {
 	case schema.BuiltinOperatorSUM:
 		return b.one(i, n, rowInstruction{reduce: sumOf})
 	case schema.BuiltinOperatorREDUCE_MAX:
-		return b.one(i, n, rowInstruction{reduce: slices.Max[[]float32]})
+		return b.one(i, n, rowInstruction{reduce: vectors.Largest})
 	}
 	if n.kernel.elements != nil {
 		return b.one(i, n, rowInstruction{elements: n.kernel.elements(n.op)})

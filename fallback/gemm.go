@@ -207,7 +207,8 @@ func (p *product) block(first, n, fromPanel, toPanel int) {
 					clear(edge)
 					table.Multiply(depth, a, right, edge, table.Columns)
 					for i := range min(table.Rows, n-r) {
-						add(out[i*p.stride:][:width], edge[i*table.Columns:])
+						row := out[i*p.stride:][:width]
+						vectors.Add(row, row, edge[i*table.Columns:])
 					}
 				}
 			}
@@ -218,13 +219,6 @@ func (p *product) block(first, n, fromPanel, toPanel int) {
 		for i := range n {
 			p.act(p.out[(first+i)*p.stride+fromColumn : (first+i)*p.stride+toColumn])
 		}
-	}
-}
-
-func add(dst, src []float32) {
-	src = src[:len(dst)]
-	for i := range dst {
-		dst[i] += src[i]
 	}
 }
 

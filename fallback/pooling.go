@@ -90,22 +90,17 @@ func averageWindow(out []float32, w *window) {
 	clear(out)
 	for y := w.fromY; y < w.toY; y++ {
 		for x := w.fromX; x < w.toX; x++ {
-			add(out, w.pixel(y, x))
+			vectors.Add(out, out, w.pixel(y, x))
 		}
 	}
-	count := float32((w.toY - w.fromY) * (w.toX - w.fromX))
-	for i := range out {
-		out[i] /= count
-	}
+	vectors.DivScalar(out, out, float32((w.toY-w.fromY)*(w.toX-w.fromX)))
 }
 
 func maxWindow(out []float32, w *window) {
 	copy(out, w.pixel(w.fromY, w.fromX))
 	for y := w.fromY; y < w.toY; y++ {
 		for x := w.fromX; x < w.toX; x++ {
-			for i, v := range w.pixel(y, x) {
-				out[i] = max(out[i], v)
-			}
+			vectors.Max(out, out, w.pixel(y, x))
 		}
 	}
 }

@@ -149,22 +149,6 @@ func meanOf(x []float32, at int, lines straight) float32 {
 	return sum / float32(lines.count*lines.length)
 }
 
-// sumOf adds in four interleaved sums, which is faster and rounds less.
-func sumOf(x []float32) float32 {
-	var s0, s1, s2, s3 float32
-	for len(x) >= 4 {
-		s0 += x[0]
-		s1 += x[1]
-		s2 += x[2]
-		s3 += x[3]
-		x = x[4:]
-	}
-	for _, v := range x {
-		s0 += v
-	}
-	return (s0 + s1) + (s2 + s3)
-}
-
 // split divides the dimensions of a dense array into those that stay and those
 // that are marked.
 func split(shape []int, marked []bool) (kept, gone walk) {

@@ -59,47 +59,27 @@ func prepareRows(n *node, f func(out, in []float32)) (compute, error) {
 
 // softmax is e^(β·(x − max)) over its sum.
 func softmax(out, in []float32, beta float32) {
-	top := in[0]
-	for _, v := range in {
-		top = max(top, v)
+	top := vectors.Largest(in)
+	if beta <= 0 { // ExpSum takes positive factors
+		vectors.ScaleShift(out, in, beta, -top*beta)
+		vectors.Exp(out, out)
+		vectors.MulScalar(out, out, 1/sumOf(out))
+		return
 	}
-	sum := float32(0)
-	for i, v := range in {
-		e := exp(float32((v - top) * beta))
-		out[i] = e
-		sum += e
-	}
-	scale := 1 / sum
-	for i := range out {
-		out[i] *= scale
-	}
+	vectors.MulScalar(out, out, 1/vectors.ExpSum(out, in, top, beta))
 }
 
 // logSoftmax is x − max − ln Σ e^(x − max).
 func logSoftmax(out, in []float32) {
-	top := in[0]
-	for _, v := range in {
-		top = max(top, v)
-	}
-	sum := float32(0)
-	for _, v := range in {
-		sum += exp(v - top)
-	}
-	shift := top + float32(math.Log(float64(sum)))
-	for i, v := range in {
-		out[i] = v - shift
-	}
+	scratch := takeScratch(len(in))
+	defer scratch.give()
+	top := vectors.Largest(in)
+	sum := vectors.ExpSum(scratch.data, in, top, 1)
+	vectors.SubScalar(out, in, top+float32(math.Log(float64(sum))))
 }
 
 // l2Normalize divides by the Euclidean norm, which is at least 1e-6 as in
 // TensorFlow Lite.
 func l2Normalize(out, in []float32) {
-	sum := float32(0)
-	for _, v := range in {
-		sum += float32(v * v)
-	}
-	norm := max(sqrt(sum), 1e-6)
-	for i, v := range in {
-		out[i] = v / norm
-	}
+	vectors.DivScalar(out, in, max(sqrt(vectors.SumSquares(in, 0)), 1e-6))
 }

@@ -10,19 +10,27 @@ import (
 
 func init() {
 	float := func(code graph.OpCode, f func(float32) float32) {
-		register(code, floatMap(func(*graph.Op) func(float32) float32 { return f }))
+		register(code, floatMap(f))
 	}
 	double := func(code graph.OpCode, f func(float64) float64) {
 		float(code, func(x float32) float32 { return float32(f(float64(x))) })
 	}
-	float(schema.BuiltinOperatorRSQRT, func(x float32) float32 { return 1 / sqrt(x) })
-	float(schema.BuiltinOperatorSQRT, sqrt)
-	float(schema.BuiltinOperatorSQUARE, func(x float32) float32 { return x * x })
-	float(schema.BuiltinOperatorEXP, exp)
-	float(schema.BuiltinOperatorTANH, tanh)
-	float(schema.BuiltinOperatorLOGISTIC, logistic)
-	float(schema.BuiltinOperatorABS, func(x float32) float32 { return float32(math.Abs(float64(x))) })
-	float(schema.BuiltinOperatorNEG, func(x float32) float32 { return -x })
+	vector := func(code graph.OpCode, f func(out, in []float32)) {
+		register(code, mapKernel(graph.Float32, graph.Float32, func(*graph.Op) func(out, in []float32) { return f }))
+	}
+	vector(schema.BuiltinOperatorRSQRT, vectors.Rsqrt)
+	vector(schema.BuiltinOperatorSQRT, vectors.Sqrt)
+	vector(schema.BuiltinOperatorSQUARE, func(out, in []float32) { vectors.Mul(out, in, in) })
+	vector(schema.BuiltinOperatorEXP, vectors.Exp)
+	vector(schema.BuiltinOperatorTANH, vectors.Tanh)
+	vector(schema.BuiltinOperatorLOGISTIC, vectors.Logistic)
+	vector(schema.BuiltinOperatorABS, vectors.Abs)
+	vector(schema.BuiltinOperatorNEG, vectors.Neg)
+	vector(schema.BuiltinOperatorRELU, clampedTo(0, infinity))
+	vector(schema.BuiltinOperatorRELU6, clampedTo(0, 6))
+	vector(schema.BuiltinOperatorRELU_N1_TO_1, clampedTo(-1, 1))
+	vector(schema.BuiltinOperatorRELU_0_TO_1, clampedTo(0, 1))
+	vector(schema.BuiltinOperatorHARD_SWISH, vectors.HardSwish)
 	double(schema.BuiltinOperatorLOG, math.Log)
 	double(schema.BuiltinOperatorSIN, math.Sin)
 	double(schema.BuiltinOperatorCOS, math.Cos)
@@ -38,35 +46,23 @@ func init() {
 		}
 		return x
 	})
-	float(schema.BuiltinOperatorRELU, func(x float32) float32 { return max(x, 0) })
-	float(schema.BuiltinOperatorRELU6, func(x float32) float32 { return min(max(x, 0), 6) })
-	float(schema.BuiltinOperatorRELU_N1_TO_1, func(x float32) float32 { return min(max(x, -1), 1) })
-	float(schema.BuiltinOperatorRELU_0_TO_1, func(x float32) float32 { return min(max(x, 0), 1) })
 	float(schema.BuiltinOperatorELU, func(x float32) float32 {
 		if x >= 0 {
 			return x
 		}
 		return float32(math.Expm1(float64(x)))
 	})
-	float(schema.BuiltinOperatorHARD_SWISH, func(x float32) float32 {
-		return x * (min(max(x+3, 0), 6) / 6)
-	})
 	integerMaps[int32](graph.Int32)
 	integerMaps[int64](graph.Int64)
-	register(schema.BuiltinOperatorLEAKY_RELU, floatMap(func(op *graph.Op) func(float32) float32 {
+	register(schema.BuiltinOperatorLEAKY_RELU, mapKernel(graph.Float32, graph.Float32, func(op *graph.Op) func(out, in []float32) {
 		alpha := options[schema.LeakyReluOptionsT](op).Alpha
-		return func(x float32) float32 {
-			if x >= 0 {
-				return x
-			}
-			return x * alpha
-		}
+		return func(out, in []float32) { vectors.LeakyRelu(out, in, alpha) }
 	}))
-	register(schema.BuiltinOperatorGELU, floatMap(func(op *graph.Op) func(float32) float32 {
+	register(schema.BuiltinOperatorGELU, mapKernel(graph.Float32, graph.Float32, func(op *graph.Op) func(out, in []float32) {
 		if options[schema.GeluOptionsT](op).Approximate {
-			return geluTanh
+			return vectors.GeluTanh
 		}
-		return geluErf
+		return elementwise(geluErf)
 	}))
 	registerBinary(schema.BuiltinOperatorPRELU, graph.Float32, graph.Float32, perElement(func(x, alpha float32) float32 {
 		if x >= 0 {
@@ -93,15 +89,16 @@ func integerMaps[T int32 | int64](t graph.TensorType) {
 }
 
 // floatMap is the kernel that applies a function to each float32.
-func floatMap(choose func(op *graph.Op) func(float32) float32) kernel {
-	return mapKernel(graph.Float32, graph.Float32, func(op *graph.Op) func(out, in []float32) {
-		f := choose(op)
-		return func(out, in []float32) {
-			for i, v := range in {
-				out[i] = f(v)
-			}
+func floatMap(f func(float32) float32) kernel {
+	return mapKernel(graph.Float32, graph.Float32, func(*graph.Op) func(out, in []float32) { return elementwise(f) })
+}
+
+func elementwise(f func(float32) float32) func(out, in []float32) {
+	return func(out, in []float32) {
+		for i, v := range in {
+			out[i] = f(v)
 		}
-	})
+	}
 }
 
 // mapKernel is the kernel that computes each element of the output from the

@@ -286,3 +286,45 @@ func BenchmarkVector(b *testing.B) {
 		}
 	}
 }
+
+// ulps is the distance of a float32 from the exact value, in units of the last
+// place of the nearest float32.
+func ulps(got float32, exact float64) float64 {
+	near := float32(exact)
+	unit := float64(math.Nextafter32(near, float32(math.Inf(1)))) - float64(near)
+	return math.Abs(float64(got)-exact) / unit
+}
+
+func TestFunctionsAreWithinTheirStatedError(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		f         func(v *Vector) func(out, a []float32)
+		exact     func(float64) float64
+		low, high float32
+		most      float64
+	}{
+		{"exp", func(v *Vector) func(out, a []float32) { return v.Exp }, math.Exp, -103, 88.7, 2},
+		{"tanh", func(v *Vector) func(out, a []float32) { return v.Tanh }, math.Tanh, -10, 10, 4},
+		{"logistic", func(v *Vector) func(out, a []float32) { return v.Logistic }, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, -80, 30, 4},
+	} {
+		const steps = 1 << 16
+		x := make([]float32, steps)
+		for i := range x {
+			x[i] = c.low + (c.high-c.low)*float32(i)/steps
+		}
+		for _, table := range Available() {
+			y := make([]float32, steps)
+			c.f(&table.Vector)(y, x)
+			worst, at := 0.0, float32(0)
+			for i, v := range x {
+				if d := ulps(y[i], c.exact(float64(v))); d > worst {
+					worst, at = d, v
+				}
+			}
+			t.Logf("%s, %s: at most %.2f units in the last place, at %v", table.Name, c.name, worst, at)
+			if worst > c.most {
+				t.Errorf("%s, %s is %.2f units in the last place off at %v, says %v", table.Name, c.name, worst, at, c.most)
+			}
+		}
+	}
+}

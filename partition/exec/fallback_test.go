@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -70,13 +71,22 @@ func TestTheFallbackGivesTheSameBytesWhereverAModelIsCut(t *testing.T) {
 		t.Errorf("mixed-go cuts the model into %d segments only", n)
 	}
 	same(t, m, "mixed-go", whole, run(t, m, cut, seeded(m)))
-	differences, err := Compare(ctx, m, 0, fallback.New(fallback.Options{Threads: 1}), seeded(m), whole)
+	differences, err := Compare(ctx, m, 0, fallback.New(fallback.Options{Threads: 1, NoFusion: true}), seeded(m), whole)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, d := range differences {
 		if !d.Equal {
 			t.Errorf("one thread: %+v", d)
+		}
+	}
+	differences, err = Compare(ctx, m, 0, fallback.New(fallback.Options{}), seeded(m), whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range differences {
+		if d.Relative > 1e-6 {
+			t.Errorf("with fusion: %+v", d)
 		}
 	}
 	for seed := range 20 {
@@ -107,13 +117,21 @@ func (h half) Supports(m *graph.Model, sub, op int) *delegate.Refusal {
 	return h.Backend.Supports(m, sub, op)
 }
 
-// planned makes a runner by a profile of the program. Where wrap changes the
-// backends, rules and policy are left out.
+// planned makes a runner by a profile of the program, whose Go kernels run
+// operator by operator: attention in one step rounds otherwise. Where wrap
+// changes the backends, rules and policy are left out.
 func planned(t *testing.T, m *graph.Model, profile string, wrap func(string, delegate.Backend) delegate.Backend) *Runner {
 	t.Helper()
 	p, err := profiles.Load(profile)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for i := range p.Backends {
+		if b := &p.Backends[i]; b.Kind == "fallback" {
+			options := map[string]any{"fusion": false}
+			maps.Copy(options, b.Options)
+			b.Options = options
+		}
 	}
 	backends, err := partition.OpenBackends(p, partition.Isolation{})
 	if err != nil {
