@@ -21,7 +21,7 @@ type integerLeft struct {
 
 // matrixLeft is the left-hand side of rows of a matrix [rows, depth].
 func matrixLeft(rows, depth int) integerLeft {
-	return integerLeft{width: max(1, rows), height: 1, pixel: depth, pieces: []int{0}, length: depth}
+	return integerLeft{width: max(1, rows), height: 1, pixel: depth, pieces: onePiece, length: depth}
 }
 
 // starts fills offsets with where rows [first, first+n) begin; what is left over
@@ -49,10 +49,7 @@ func (l *integerLeft) depth() int { return len(l.pieces) * l.length }
 func (l *integerLeft) pack(k *simd.Integer, dst []byte, offsets, staged []int, stage []byte, flip byte) {
 	height := len(offsets)
 	if l.length%k.Group == 0 {
-		size := k.LeftBytes(height, l.length)
-		for i, piece := range l.pieces {
-			k.PackRows(dst[i*size:(i+1)*size], l.data[piece:], offsets, l.length, flip)
-		}
+		k.PackRows(dst, l.data, offsets, l.pieces, l.length, flip)
 		return
 	}
 	depth := k.Groups(l.depth()) * k.Group
@@ -64,8 +61,11 @@ func (l *integerLeft) pack(k *simd.Integer, dst []byte, offsets, staged []int, s
 			at += l.length
 		}
 	}
-	k.PackRows(dst, stage, staged[:height], depth, flip)
+	k.PackRows(dst, stage, staged[:height], onePiece, depth, flip)
 }
+
+// onePiece is where the pieces of a row of one piece begin.
+var onePiece = []int{0}
 
 // stageBytes is the size of pack's scratch for a tile of the given height.
 func (l *integerLeft) stageBytes(k *simd.Integer, height int) int {
@@ -116,7 +116,9 @@ type padding struct {
 	pool *pool
 	from []byte
 	zero []byte // one, or one an image
-	copy func(from, to int)
+	// margins are what the copy's margins hold already, an image each.
+	margins []int16
+	copy    func(from, to int)
 }
 
 // newPadding works out the copy's size for windows along h and w.
@@ -155,9 +157,18 @@ func (p *padding) of(x, zero []byte) []byte {
 	}
 	if p.data == nil {
 		p.data = make([]byte, p.bytes())
+		p.margins = make([]int16, p.batch)
+		for i := range p.margins {
+			p.margins[i] = -1
+		}
 	}
 	p.from, p.zero = x, zero
 	p.pool.chunks(p.batch*p.tall, 1+(1<<15)/(p.wide*p.channels*p.repeat), p.copy)
+	for i := range p.margins {
+		if p.margins[i] = int16(zero[min(i, len(zero)-1)]); p.pool.stopped() { // half-way, maybe
+			p.margins[i] = -1
+		}
+	}
 	p.from, p.zero = nil, nil
 	return p.data
 }
@@ -167,12 +178,14 @@ func (p *padding) copyLines(from, to int) {
 	for i := from; i < to; i++ {
 		dst := p.data[i*line : (i+1)*line]
 		zero := p.zero[min(i/p.tall, len(p.zero)-1)]
+		old := p.margins[i/p.tall] == int16(zero)
 		y := i%p.tall - p.top
 		if y < 0 || y >= p.height {
-			fill(dst, zero)
+			if !old {
+				fill(dst, zero)
+			}
 			continue
 		}
-		fill(dst[:p.left*pixel], zero)
 		n := min(p.width, p.wide-p.left)
 		src := p.from[(i/p.tall*p.height+y)*p.width*p.channels:][:n*p.channels]
 		inside := dst[p.left*pixel:][:n*pixel]
@@ -183,7 +196,10 @@ func (p *padding) copyLines(from, to int) {
 				fill(inside[k*p.repeat:][:p.repeat], v)
 			}
 		}
-		fill(dst[(p.left+n)*pixel:], zero)
+		if !old {
+			fill(dst[:p.left*pixel], zero)
+			fill(dst[(p.left+n)*pixel:], zero)
+		}
 	}
 }
 

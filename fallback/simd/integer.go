@@ -1,9 +1,6 @@
 package simd
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // Integer holds the inner loops on 8-bit integers, exact at every level: what
 // they compute does not depend on the level.
@@ -28,10 +25,11 @@ type Integer struct {
 	// signed at every level.
 	Unsigned bool
 
-	// PackRows packs n elements, a multiple of Group, of len(offsets) rows, one of
-	// Heights; row i begins at src[offsets[i]]. Each byte is changed by
-	// exclusive or with flip before.
-	PackRows func(dst, src []byte, offsets []int, n int, flip byte)
+	// PackRows packs len(offsets) rows, one of Heights. A row consists of pieces
+	// of n elements, a multiple of Group; piece p of row i begins at
+	// src[offsets[i] + pieces[p]]. Each byte is changed by exclusive or with flip
+	// before.
+	PackRows func(dst, src []byte, offsets, pieces []int, n int, flip byte)
 
 	// Multiply computes a tile of sums [rows][Columns], rows being one of
 	// Heights:
@@ -78,9 +76,9 @@ type Integer struct {
 
 // Height is the least of Heights that is not below rows, or the largest.
 func (t *Integer) Height(rows int) int {
-	for _, h := range slices.Backward(t.Heights) {
-		if h >= rows {
-			return h
+	for i := len(t.Heights) - 1; i > 0; i-- {
+		if t.Heights[i] >= rows {
+			return t.Heights[i]
 		}
 	}
 	return t.Heights[0]
@@ -135,12 +133,15 @@ func (t *Integer) PackColumns(dst []int8, w []int8, stride, columns, depth int, 
 type Requantizer struct {
 	// parameters are arrays, a column each: bias, mantissa, left, right, round
 	// (1 where right > 0), away (−1 where halves are rounded away from zero),
-	// right − 1.
+	// right − 1, or 0 where right is 0.
 	parameters []int32
 	// size of one array: the columns, rounded up to a multiple of 16, and 16 more.
 	size int
 	// from is the first column.
 	from int
+
+	// plain: no column has a left shift, or halves to round away from zero.
+	plain bool
 
 	Zero, Low, High int32
 }
@@ -148,12 +149,13 @@ type Requantizer struct {
 // NewRequantizer has room for the parameters of the given number of columns.
 func NewRequantizer(columns int) Requantizer {
 	size := (columns+15)/16*16 + 16
-	return Requantizer{parameters: make([]int32, 7*size), size: size}
+	return Requantizer{parameters: make([]int32, 7*size), size: size, plain: true}
 }
 
 // Column sets the factor of a column, mantissa · 2^(shift−31), and whether the
 // right shift rounds halves away from zero instead of up.
-func (q Requantizer) Column(i int, mantissa int32, shift int, away bool) {
+func (q *Requantizer) Column(i int, mantissa int32, shift int, away bool) {
+	q.plain = q.plain && shift <= 0 && !away
 	set := func(array int, v int32) { q.parameters[array*q.size+i] = v }
 	set(1, mantissa)
 	set(2, int32(max(shift, 0)))
@@ -166,7 +168,13 @@ func (q Requantizer) Column(i int, mantissa int32, shift int, away bool) {
 			set(5, -1)
 		}
 	}
-	set(6, int32(max(-shift, 0))-1)
+	set(6, max(int32(-shift)-1, 0))
+}
+
+// simple reports whether the columns need no left shift and no halves rounded away
+// from zero, and the outputs are all of int8.
+func (q Requantizer) simple() bool {
+	return q.plain && q.Low == -128 && q.High == 127
 }
 
 // Bias is the columns' biases, to be set.
@@ -190,12 +198,18 @@ func (q Requantizer) fits(dst []byte, stride int, sums []int32, sumStride, rows,
 	}
 }
 
-// offsetsFit panics when rows of n bytes would reach outside src.
-func offsetsFit(src []byte, offsets []int, n int) {
+// offsetsFit panics when pieces of n bytes would reach outside src.
+func offsetsFit(src []byte, offsets, pieces []int, n int) {
+	low, high := offsets[0], offsets[0]
 	for _, o := range offsets {
-		if o < 0 || n < 0 || o > len(src)-n {
-			panic("simd: packed outside its source")
-		}
+		low, high = min(low, o), max(high, o)
+	}
+	first, last := pieces[0], pieces[0]
+	for _, p := range pieces {
+		first, last = min(first, p), max(last, p)
+	}
+	if n < 0 || low < 0 || first < 0 || high+last > len(src)-n {
+		panic("simd: packed outside its source")
 	}
 }
 

@@ -66,13 +66,16 @@ func integerAVX24x1(groups int, a, b *byte, sums *int32, more int)
 func integerAVX24x2(groups int, a, b *byte, sums *int32, more int)
 
 //go:noescape
-func packQuads(dst *byte, stride int, src *byte, offsets *int, n int, flip int)
+func packQuads(dst *byte, rows int, src *byte, offsets, pieces *int, count, n, flip int)
 
 //go:noescape
-func packPairs(dst *byte, stride int, src *byte, offsets *int, n int, flip int)
+func packPairs(dst *byte, rows int, src *byte, offsets, pieces *int, count, n, flip int)
 
 //go:noescape
 func requantizeAVX512(dst *byte, stride int, sums *int32, sumStride, rows, columns int, parameters *int32, size int, zero, low, high int)
+
+//go:noescape
+func requantizeAVX512Simple(dst *byte, stride int, sums *int32, sumStride, rows, columns int, parameters *int32, size int, zero, low, high int)
 
 //go:noescape
 func requantizeAVX2(dst *byte, stride int, sums *int32, sumStride, rows, columns int, parameters *int32, size int, zero, low, high int)
@@ -135,7 +138,11 @@ func integerVNNI() Integer {
 		},
 		Requantize: func(dst []byte, stride int, sums []int32, sumStride, rows, columns int, q Requantizer) {
 			q.fits(dst, stride, sums, sumStride, rows, columns)
-			requantizeAVX512(&dst[0], stride, &sums[0], sumStride, rows, columns, &q.parameters[q.from], q.size, int(q.Zero), int(q.Low), int(q.High))
+			requantize := requantizeAVX512
+			if q.simple() {
+				requantize = requantizeAVX512Simple
+			}
+			requantize(&dst[0], stride, &sums[0], sumStride, rows, columns, &q.parameters[q.from], q.size, int(q.Zero), int(q.Low), int(q.High))
 		},
 	}
 }
@@ -170,37 +177,38 @@ func callTile(tile tileAMD64, groups, rows, cell, group, width int, left []byte,
 	tile(groups, &left[0], asBytes(right), &sums[0], add)
 }
 
-func packRowsQuads(dst, src []byte, offsets []int, n int, flip byte) {
-	offsetsFit(src, offsets, n)
+func packRowsQuads(dst, src []byte, offsets, pieces []int, n int, flip byte) {
+	offsetsFit(src, offsets, pieces, n)
 	if n == 0 {
 		return
 	}
 	height := len(offsets)
 	if height == 1 {
-		flipBytes(dst[:n], src[offsets[0]:][:n], flip)
-		return
-	}
-	dst = dst[:n*height]
-	for i := 0; i < height; i += 4 {
-		packQuads(&dst[4*i], 4*height, &src[0], &offsets[i : i+4][0], n, int(flip))
-	}
-}
-
-func packRowsPairs(dst, src []byte, offsets []int, n int, flip byte) {
-	offsetsFit(src, offsets, n)
-	if n == 0 {
-		return
-	}
-	height := len(offsets)
-	dst = dst[:2*n*height]
-	if height == 1 {
-		for i, v := range src[offsets[0]:][:n] {
-			wide := int16(int8(v ^ flip))
-			dst[2*i], dst[2*i+1] = byte(wide), byte(wide>>8)
+		for i, p := range pieces {
+			flipBytes(dst[i*n:][:n], src[offsets[0]+p:][:n], flip)
 		}
 		return
 	}
-	for i := 0; i < height; i += 4 {
-		packPairs(&dst[4*i], 4*height, &src[0], &offsets[i : i+4][0], n, int(flip))
+	dst = dst[:len(pieces)*n*height]
+	packQuads(&dst[0], height/4*4, &src[0], &offsets[0], &pieces[0], len(pieces), n, int(flip))
+}
+
+func packRowsPairs(dst, src []byte, offsets, pieces []int, n int, flip byte) {
+	offsetsFit(src, offsets, pieces, n)
+	if n == 0 {
+		return
 	}
+	height := len(offsets)
+	dst = dst[:2*len(pieces)*n*height]
+	if height == 1 {
+		for i, p := range pieces {
+			to := dst[2*i*n:][:2*n]
+			for k, v := range src[offsets[0]+p:][:n] {
+				wide := int16(int8(v ^ flip))
+				to[2*k], to[2*k+1] = byte(wide), byte(wide>>8)
+			}
+		}
+		return
+	}
+	packPairs(&dst[0], height/4*4, &src[0], &offsets[0], &pieces[0], len(pieces), n, int(flip))
 }

@@ -3294,16 +3294,22 @@ store:
 	VZEROUPPER
 	RET
 
-// func packQuads(dst *byte, stride int, src *byte, offsets *int, n int, flip int)
-TEXT ·packQuads(SB), NOSPLIT, $0-48
+// func packQuads(dst *byte, rows int, src *byte, offsets, pieces *int, count, n, flip int)
+TEXT ·packQuads(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), DI
-	MOVQ stride+8(FP), BX
-	MOVQ src+16(FP), SI
-	MOVQ offsets+24(FP), DX
-	MOVQ n+32(FP), CX
-	MOVQ flip+40(FP), AX
+	MOVQ rows+8(FP), BX
+	SHLQ $2, BX
+	MOVQ flip+56(FP), AX
 	VMOVD AX, X15
 	VPBROADCASTB X15, X15
+	LEAQ (BX)(BX*2), R13
+piece:
+	MOVQ offsets+24(FP), DX
+	XORQ R14, R14
+rows:
+	MOVQ pieces+32(FP), AX
+	MOVQ (AX), SI
+	ADDQ src+16(FP), SI
 	MOVQ 0(DX), R8
 	ADDQ SI, R8
 	MOVQ 8(DX), R9
@@ -3312,7 +3318,9 @@ TEXT ·packQuads(SB), NOSPLIT, $0-48
 	ADDQ SI, R10
 	MOVQ 24(DX), R11
 	ADDQ SI, R11
-	LEAQ (BX)(BX*2), R13
+	ADDQ $32, DX
+	LEAQ (DI)(R14*1), R15
+	MOVQ n+48(FP), CX
 	XORQ SI, SI
 loop:
 	CMPQ CX, $16
@@ -3329,50 +3337,64 @@ loop:
 	VPUNPCKHQDQ X6, X4, X1
 	VPUNPCKLQDQ X7, X5, X2
 	VPUNPCKHQDQ X7, X5, X3
-	VMOVDQU X0, (DI)
-	VMOVDQU X1, (DI)(BX*1)
-	VMOVDQU X2, (DI)(BX*2)
-	VMOVDQU X3, (DI)(R13*1)
-	LEAQ (DI)(BX*4), DI
+	VMOVDQU X0, (R15)
+	VMOVDQU X1, (R15)(BX*1)
+	VMOVDQU X2, (R15)(BX*2)
+	VMOVDQU X3, (R15)(R13*1)
+	LEAQ (R15)(BX*4), R15
 	ADDQ $16, SI
 	SUBQ $16, CX
 	JMP loop
 rest:
 	TESTQ CX, CX
-	JLE done
+	JLE packed
 	MOVL (R8)(SI*1), AX
 	VMOVD AX, X0
 	VPXOR X15, X0, X0
-	VMOVD X0, 0(DI)
+	VMOVD X0, 0(R15)
 	MOVL (R9)(SI*1), AX
 	VMOVD AX, X1
 	VPXOR X15, X1, X1
-	VMOVD X1, 4(DI)
+	VMOVD X1, 4(R15)
 	MOVL (R10)(SI*1), AX
 	VMOVD AX, X2
 	VPXOR X15, X2, X2
-	VMOVD X2, 8(DI)
+	VMOVD X2, 8(R15)
 	MOVL (R11)(SI*1), AX
 	VMOVD AX, X3
 	VPXOR X15, X3, X3
-	VMOVD X3, 12(DI)
-	ADDQ BX, DI
+	VMOVD X3, 12(R15)
+	ADDQ BX, R15
 	ADDQ $4, SI
 	SUBQ $4, CX
 	JMP rest
-done:
+packed:
+	ADDQ $16, R14
+	CMPQ R14, BX
+	JLT rows
+	SUBQ R14, R15
+	LEAQ 16(R15), DI
+	ADDQ $8, pieces+32(FP)
+	DECQ count+40(FP)
+	JNZ piece
 	RET
 
-// func packPairs(dst *byte, stride int, src *byte, offsets *int, n int, flip int)
-TEXT ·packPairs(SB), NOSPLIT, $0-48
+// func packPairs(dst *byte, rows int, src *byte, offsets, pieces *int, count, n, flip int)
+TEXT ·packPairs(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), DI
-	MOVQ stride+8(FP), BX
-	MOVQ src+16(FP), SI
-	MOVQ offsets+24(FP), DX
-	MOVQ n+32(FP), CX
-	MOVQ flip+40(FP), AX
+	MOVQ rows+8(FP), BX
+	SHLQ $2, BX
+	MOVQ flip+56(FP), AX
 	VMOVD AX, X15
 	VPBROADCASTB X15, X15
+	LEAQ (BX)(BX*2), R13
+piece:
+	MOVQ offsets+24(FP), DX
+	XORQ R14, R14
+rows:
+	MOVQ pieces+32(FP), AX
+	MOVQ (AX), SI
+	ADDQ src+16(FP), SI
 	MOVQ 0(DX), R8
 	ADDQ SI, R8
 	MOVQ 8(DX), R9
@@ -3381,7 +3403,9 @@ TEXT ·packPairs(SB), NOSPLIT, $0-48
 	ADDQ SI, R10
 	MOVQ 24(DX), R11
 	ADDQ SI, R11
-	LEAQ (BX)(BX*2), R13
+	ADDQ $32, DX
+	LEAQ (DI)(R14*1), R15
+	MOVQ n+48(FP), CX
 	XORQ SI, SI
 loop:
 	CMPQ CX, $8
@@ -3406,42 +3430,50 @@ loop:
 	VPUNPCKHQDQ X6, X4, X1
 	VPUNPCKLQDQ X7, X5, X2
 	VPUNPCKHQDQ X7, X5, X3
-	VMOVDQU X0, (DI)
-	VMOVDQU X1, (DI)(BX*1)
-	VMOVDQU X2, (DI)(BX*2)
-	VMOVDQU X3, (DI)(R13*1)
-	LEAQ (DI)(BX*4), DI
+	VMOVDQU X0, (R15)
+	VMOVDQU X1, (R15)(BX*1)
+	VMOVDQU X2, (R15)(BX*2)
+	VMOVDQU X3, (R15)(R13*1)
+	LEAQ (R15)(BX*4), R15
 	ADDQ $8, SI
 	SUBQ $8, CX
 	JMP loop
 rest:
 	TESTQ CX, CX
-	JLE done
+	JLE packed
 	MOVWLZX (R8)(SI*1), AX
 	VMOVD AX, X0
 	VPXOR X15, X0, X0
 	VPMOVSXBW X0, X0
-	VMOVD X0, 0(DI)
+	VMOVD X0, 0(R15)
 	MOVWLZX (R9)(SI*1), AX
 	VMOVD AX, X1
 	VPXOR X15, X1, X1
 	VPMOVSXBW X1, X1
-	VMOVD X1, 4(DI)
+	VMOVD X1, 4(R15)
 	MOVWLZX (R10)(SI*1), AX
 	VMOVD AX, X2
 	VPXOR X15, X2, X2
 	VPMOVSXBW X2, X2
-	VMOVD X2, 8(DI)
+	VMOVD X2, 8(R15)
 	MOVWLZX (R11)(SI*1), AX
 	VMOVD AX, X3
 	VPXOR X15, X3, X3
 	VPMOVSXBW X3, X3
-	VMOVD X3, 12(DI)
-	ADDQ BX, DI
+	VMOVD X3, 12(R15)
+	ADDQ BX, R15
 	ADDQ $2, SI
 	SUBQ $2, CX
 	JMP rest
-done:
+packed:
+	ADDQ $16, R14
+	CMPQ R14, BX
+	JLT rows
+	SUBQ R14, R15
+	LEAQ 16(R15), DI
+	ADDQ $8, pieces+32(FP)
+	DECQ count+40(FP)
+	JNZ piece
 	RET
 
 // func requantizeAVX512(dst *byte, stride int, sums *int32, sumStride, rows, columns int, parameters *int32, size int, zero, low, high int)
@@ -3504,14 +3536,84 @@ row:
 	VPSRAD $31, Z1, Z3
 	VPANDD Z21, Z3, Z3
 	VPADDD Z3, Z1, Z1
-	VPSRAVD Z22, Z1, Z4
-	VPSRAVD Z19, Z1, Z1
-	VPANDD Z20, Z4, Z4
-	VPADDD Z4, Z1, Z1
+	VPSRAVD Z22, Z1, Z1
+	VPADDD Z20, Z1, Z1
+	VPSRAVD Z20, Z1, Z1
 	VPADDD Z24, Z1, Z1
 	VPMAXSD Z25, Z1, Z1
 	VPMINSD Z26, Z1, Z1
 	VPMOVDB Z1, K1, (R11)
+	ADDQ R8, R10
+	ADDQ BX, R11
+	DECQ R12
+	JNZ row
+	ADDQ $64, SI
+	ADDQ $16, DI
+	ADDQ $64, DX
+	SUBQ $16, CX
+	JG block
+	VZEROUPPER
+	RET
+
+// func requantizeAVX512Simple(dst *byte, stride int, sums *int32, sumStride, rows, columns int, parameters *int32, size int, zero, low, high int)
+TEXT ·requantizeAVX512Simple(SB), NOSPLIT, $0-88
+	MOVQ dst+0(FP), DI
+	MOVQ stride+8(FP), BX
+	MOVQ sums+16(FP), SI
+	MOVQ sumStride+24(FP), R8
+	MOVQ columns+40(FP), CX
+	MOVQ parameters+48(FP), DX
+	MOVQ size+56(FP), R9
+	SHLQ $2, R8
+	SHLQ $2, R9
+	VPBROADCASTD zero+64(FP), Z24
+	MOVQ $0x40000000, AX
+	VPBROADCASTQ AX, Z27
+	MOVQ $0xAAAA, AX
+	KMOVW AX, K2
+block:
+	MOVQ $0xFFFF, AX
+	CMPQ CX, $16
+	JGE whole
+	MOVQ $-1, AX
+	SHLQ CX, AX
+	NOTQ AX
+whole:
+	KMOVW AX, K1
+	MOVQ DX, R10
+	VMOVDQU32 (R10), Z16
+	ADDQ R9, R10
+	VMOVDQU32 (R10), Z17
+	ADDQ R9, R10
+	VMOVDQU32 (R10), Z18
+	ADDQ R9, R10
+	VMOVDQU32 (R10), Z19
+	ADDQ R9, R10
+	VMOVDQU32 (R10), Z20
+	ADDQ R9, R10
+	VMOVDQU32 (R10), Z21
+	ADDQ R9, R10
+	VMOVDQU32 (R10), Z22
+	ADDQ R9, R10
+	VPSRLQ $32, Z17, Z28
+	MOVQ SI, R10
+	MOVQ DI, R11
+	MOVQ rows+32(FP), R12
+row:
+	VPADDD (R10), Z16, Z0
+	VPSRLQ $32, Z0, Z2
+	VPMULDQ Z17, Z0, Z1
+	VPMULDQ Z28, Z2, Z2
+	VPADDQ Z27, Z1, Z1
+	VPADDQ Z27, Z2, Z2
+	VPSRLQ $31, Z1, Z1
+	VPADDQ Z2, Z2, Z2
+	VMOVDQA32 Z2, K2, Z1
+	VPSRAVD Z22, Z1, Z1
+	VPADDD Z20, Z1, Z1
+	VPSRAVD Z20, Z1, Z1
+	VPADDD Z24, Z1, Z1
+	VPMOVSDB Z1, K1, (R11)
 	ADDQ R8, R10
 	ADDQ BX, R11
 	DECQ R12
@@ -3575,10 +3677,9 @@ row:
 	VPSRAD $31, Y1, Y3
 	VPAND Y9, Y3, Y3
 	VPADDD Y3, Y1, Y1
-	VPSRAVD Y10, Y1, Y2
-	VPSRAVD Y7, Y1, Y1
-	VPAND Y8, Y2, Y2
-	VPADDD Y2, Y1, Y1
+	VPSRAVD Y10, Y1, Y1
+	VPADDD Y8, Y1, Y1
+	VPSRAVD Y8, Y1, Y1
 	VPADDD Y13, Y1, Y1
 	VPMAXSD Y14, Y1, Y1
 	VPMINSD Y15, Y1, Y1

@@ -16,11 +16,14 @@ var genericInteger = Integer{
 	Quantize:   quantizeGeneric,
 }
 
-func packRowsGeneric(dst, src []byte, offsets []int, n int, flip byte) {
+func packRowsGeneric(dst, src []byte, offsets, pieces []int, n int, flip byte) {
 	height := len(offsets)
-	for i, o := range offsets {
-		for k, v := range src[o:][:n] {
-			dst[k*height+i] = v ^ flip
+	for p, piece := range pieces {
+		to := dst[p*n*height:]
+		for i, o := range offsets {
+			for k, v := range src[o+piece:][:n] {
+				to[k*height+i] = v ^ flip
+			}
 		}
 	}
 }
@@ -77,7 +80,7 @@ func multiplyOne(groups int, a []byte, b []int8, sums []int32) {
 
 func requantizeGeneric(dst []byte, stride int, sums []int32, sumStride, rows, columns int, q Requantizer) {
 	q.fits(dst, stride, sums, sumStride, rows, columns)
-	bias, mantissa, left, right := q.array(0), q.array(1), q.array(2), q.array(3)
+	bias, mantissa, left := q.array(0), q.array(1), q.array(2)
 	round, away, less := q.array(4), q.array(5), q.array(6)
 	for i := range rows {
 		out, in := dst[i*stride:][:columns], sums[i*sumStride:][:columns]
@@ -85,7 +88,7 @@ func requantizeGeneric(dst []byte, stride int, sums []int32, sumStride, rows, co
 			// The high half of the double product, halves up.
 			y := int32((int64((s+bias[j])<<(left[j]&31))*int64(mantissa[j]) + 1<<30) >> 31)
 			y += y >> 31 & away[j]
-			y = y>>(right[j]&31) + y>>(uint32(less[j])&31)&round[j]
+			y = (y>>(less[j]&31) + round[j]) >> round[j]
 			out[j] = byte(min(max(q.Zero+y, q.Low), q.High))
 		}
 	}

@@ -156,25 +156,32 @@ func (f *file) x86Integer(t x86IntegerTile) {
 	f.op("RET")
 }
 
-// x86Pack writes the function that packs four rows of a left operand: cells of
-// four bytes each, as they are or (pairs) two elements widened. Each byte is
-// changed by an exclusive or with flip before. stride is from one column of cells
-// to the next, in bytes.
+// x86Pack writes the function that packs rows of a left operand, four at a time:
+// cells of four bytes each, as they are or (pairs) two elements widened. Each byte
+// is changed by an exclusive or with flip before.
 func (f *file) x86Pack(name string, product x86Product) {
-	f.function(name, "dst *byte, stride int, src *byte, offsets *int, n int, flip int", 6)
+	f.function(name, "dst *byte, rows int, src *byte, offsets, pieces *int, count, n, flip int", 8)
 	f.op("MOVQ dst+0(FP), DI")
-	f.op("MOVQ stride+8(FP), BX")
-	f.op("MOVQ src+16(FP), SI")
-	f.op("MOVQ offsets+24(FP), DX")
-	f.op("MOVQ n+32(FP), CX")
-	f.op("MOVQ flip+40(FP), AX")
+	f.op("MOVQ rows+8(FP), BX")
+	f.op("SHLQ $2, BX") // from one column of cells to the next
+	f.op("MOVQ flip+56(FP), AX")
 	f.op("VMOVD AX, X15")
 	f.op("VPBROADCASTB X15, X15")
+	f.op("LEAQ (BX)(BX*2), R13")
+	f.line("piece:")
+	f.op("MOVQ offsets+24(FP), DX")
+	f.op("XORQ R14, R14") // where the rows' cells are in a column
+	f.line("rows:")
+	f.op("MOVQ pieces+32(FP), AX")
+	f.op("MOVQ (AX), SI")
+	f.op("ADDQ src+16(FP), SI")
 	for i := range 4 {
 		f.op("MOVQ %d(DX), R%d", 8*i, 8+i)
 		f.op("ADDQ SI, R%d", 8+i)
 	}
-	f.op("LEAQ (BX)(BX*2), R13")
+	f.op("ADDQ $32, DX")
+	f.op("LEAQ (DI)(R14*1), R15")
+	f.op("MOVQ n+48(FP), CX")
 	f.op("XORQ SI, SI")
 	step := 16
 	if product == pairs {
@@ -200,17 +207,17 @@ func (f *file) x86Pack(name string, product x86Product) {
 	f.op("VPUNPCKHQDQ X6, X4, X1")
 	f.op("VPUNPCKLQDQ X7, X5, X2")
 	f.op("VPUNPCKHQDQ X7, X5, X3")
-	f.op("VMOVDQU X0, (DI)")
-	f.op("VMOVDQU X1, (DI)(BX*1)")
-	f.op("VMOVDQU X2, (DI)(BX*2)")
-	f.op("VMOVDQU X3, (DI)(R13*1)")
-	f.op("LEAQ (DI)(BX*4), DI")
+	f.op("VMOVDQU X0, (R15)")
+	f.op("VMOVDQU X1, (R15)(BX*1)")
+	f.op("VMOVDQU X2, (R15)(BX*2)")
+	f.op("VMOVDQU X3, (R15)(R13*1)")
+	f.op("LEAQ (R15)(BX*4), R15")
 	f.op("ADDQ $%d, SI", step)
 	f.op("SUBQ $%d, CX", step)
 	f.op("JMP loop")
 	f.line("rest:")
 	f.op("TESTQ CX, CX")
-	f.op("JLE done")
+	f.op("JLE packed")
 	for i := range 4 {
 		if product == pairs {
 			f.op("MOVWLZX (R%d)(SI*1), AX", 8+i)
@@ -222,26 +229,41 @@ func (f *file) x86Pack(name string, product x86Product) {
 		if product == pairs {
 			f.op("VPMOVSXBW X%d, X%d", i, i)
 		}
-		f.op("VMOVD X%d, %d(DI)", i, 4*i)
+		f.op("VMOVD X%d, %d(R15)", i, 4*i)
 	}
-	f.op("ADDQ BX, DI")
+	f.op("ADDQ BX, R15")
 	f.op("ADDQ $%d, SI", step/4)
 	f.op("SUBQ $%d, CX", step/4)
 	f.op("JMP rest")
-	f.line("done:")
+	f.line("packed:")
+	f.op("ADDQ $16, R14")
+	f.op("CMPQ R14, BX")
+	f.op("JLT rows")
+	f.op("SUBQ R14, R15") // behind the last column of the last four rows
+	f.op("LEAQ 16(R15), DI")
+	f.op("ADDQ $8, pieces+32(FP)")
+	f.op("DECQ count+40(FP)")
+	f.op("JNZ piece")
 	f.op("RET")
 }
 
 // x86RequantizeAVX512 and x86RequantizeAVX2 write Integer.Requantize: see the
-// scalar one for the arithmetic. Columns go by 16 (8) at a time, whose parameters
+// scalar one for the arithmetic. The simple one has nothing to shift left, no
+// halves to round away from zero, and all of int8 for the outputs. Columns go by 16 (8) at a time, whose parameters
 // stay in registers while the rows go by.
 //
 // Registers: 0 sums, 1–4 products, 5 a constant; parameters from 16 (8) on.
-func (f *file) x86RequantizeAVX512() {
-	f.requantizeHead("requantizeAVX512")
+func (f *file) x86RequantizeAVX512(simple bool) {
+	name := "requantizeAVX512"
+	if simple {
+		name += "Simple"
+	}
+	f.requantizeHead(name)
 	f.op("VPBROADCASTD zero+64(FP), Z24")
-	f.op("VPBROADCASTD low+72(FP), Z25")
-	f.op("VPBROADCASTD high+80(FP), Z26")
+	if !simple {
+		f.op("VPBROADCASTD low+72(FP), Z25")
+		f.op("VPBROADCASTD high+80(FP), Z26")
+	}
 	f.op("MOVQ $0x40000000, AX")
 	f.op("VPBROADCASTQ AX, Z27")
 	f.op("MOVQ $0xAAAA, AX")
@@ -262,7 +284,9 @@ func (f *file) x86RequantizeAVX512() {
 	f.op("MOVQ rows+32(FP), R12")
 	f.line("row:")
 	f.op("VPADDD (R10), Z16, Z0")
-	f.op("VPSLLVD Z18, Z0, Z0")
+	if !simple {
+		f.op("VPSLLVD Z18, Z0, Z0")
+	}
 	f.op("VPSRLQ $32, Z0, Z2")
 	f.op("VPMULDQ Z17, Z0, Z1")
 	f.op("VPMULDQ Z28, Z2, Z2")
@@ -271,17 +295,22 @@ func (f *file) x86RequantizeAVX512() {
 	f.op("VPSRLQ $31, Z1, Z1")
 	f.op("VPADDQ Z2, Z2, Z2")
 	f.op("VMOVDQA32 Z2, K2, Z1") // y: 16 high halves
-	f.op("VPSRAD $31, Z1, Z3")
-	f.op("VPANDD Z21, Z3, Z3")
-	f.op("VPADDD Z3, Z1, Z1") // less one, for halves away from zero
-	f.op("VPSRAVD Z22, Z1, Z4")
-	f.op("VPSRAVD Z19, Z1, Z1")
-	f.op("VPANDD Z20, Z4, Z4")
-	f.op("VPADDD Z4, Z1, Z1")
+	if !simple {
+		f.op("VPSRAD $31, Z1, Z3")
+		f.op("VPANDD Z21, Z3, Z3")
+		f.op("VPADDD Z3, Z1, Z1") // less one, for halves away from zero
+	}
+	f.op("VPSRAVD Z22, Z1, Z1") // right − 1 bits, or none
+	f.op("VPADDD Z20, Z1, Z1")
+	f.op("VPSRAVD Z20, Z1, Z1") // and the last one, rounded upward
 	f.op("VPADDD Z24, Z1, Z1")
-	f.op("VPMAXSD Z25, Z1, Z1")
-	f.op("VPMINSD Z26, Z1, Z1")
-	f.op("VPMOVDB Z1, K1, (R11)")
+	if simple {
+		f.op("VPMOVSDB Z1, K1, (R11)")
+	} else {
+		f.op("VPMAXSD Z25, Z1, Z1")
+		f.op("VPMINSD Z26, Z1, Z1")
+		f.op("VPMOVDB Z1, K1, (R11)")
+	}
 	f.op("ADDQ R8, R10")
 	f.op("ADDQ BX, R11")
 	f.op("DECQ R12")
@@ -346,11 +375,10 @@ func (f *file) x86RequantizeAVX2() {
 	f.op("VPBLENDD $0xAA, Y2, Y1, Y1") // y: 8 high halves
 	f.op("VPSRAD $31, Y1, Y3")
 	f.op("VPAND Y9, Y3, Y3")
-	f.op("VPADDD Y3, Y1, Y1") // less one, for halves away from zero
-	f.op("VPSRAVD Y10, Y1, Y2")
-	f.op("VPSRAVD Y7, Y1, Y1")
-	f.op("VPAND Y8, Y2, Y2")
-	f.op("VPADDD Y2, Y1, Y1")
+	f.op("VPADDD Y3, Y1, Y1")   // less one, for halves away from zero
+	f.op("VPSRAVD Y10, Y1, Y1") // right − 1 bits, or none
+	f.op("VPADDD Y8, Y1, Y1")
+	f.op("VPSRAVD Y8, Y1, Y1") // and the last one, rounded upward
 	f.op("VPADDD Y13, Y1, Y1")
 	f.op("VPMAXSD Y14, Y1, Y1")
 	f.op("VPMINSD Y15, Y1, Y1")
@@ -398,7 +426,8 @@ func integerAMD64() {
 	}
 	f.x86Pack("packQuads", quads)
 	f.x86Pack("packPairs", pairs)
-	f.x86RequantizeAVX512()
+	f.x86RequantizeAVX512(false)
+	f.x86RequantizeAVX512(true)
 	f.x86RequantizeAVX2()
 	f.x86Rows()
 	f.write("integer_amd64.s")
