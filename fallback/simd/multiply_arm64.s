@@ -137,3 +137,40 @@ loop:
 	VST1 [V29.S4, V30.S4, V31.S4], (R3)
 	ADD R4, R3, R3
 	RET
+
+// func packNEON(n int, dst *float32, height int, src *float32, stride int)
+TEXT ·packNEON(SB), NOSPLIT, $0-40
+	MOVD n+0(FP), R0
+	MOVD dst+8(FP), R1
+	MOVD height+16(FP), R2
+	LSL $2, R2
+	MOVD src+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	ADD R4, R3, R5
+	ADD R4, R5, R6
+	ADD R4, R6, R7
+loop:
+	VLD1.P 16(R3), [V0.S4]
+	VLD1.P 16(R5), [V1.S4]
+	VLD1.P 16(R6), [V2.S4]
+	VLD1.P 16(R7), [V3.S4]
+	VTRN1 V1.S4, V0.S4, V4.S4
+	VTRN2 V1.S4, V0.S4, V5.S4
+	VTRN1 V3.S4, V2.S4, V6.S4
+	VTRN2 V3.S4, V2.S4, V7.S4
+	VTRN1 V6.D2, V4.D2, V0.D2
+	VTRN1 V7.D2, V5.D2, V1.D2
+	VTRN2 V6.D2, V4.D2, V2.D2
+	VTRN2 V7.D2, V5.D2, V3.D2
+	VST1 [V0.S4], (R1)
+	ADD R2, R1, R1
+	VST1 [V1.S4], (R1)
+	ADD R2, R1, R1
+	VST1 [V2.S4], (R1)
+	ADD R2, R1, R1
+	VST1 [V3.S4], (R1)
+	ADD R2, R1, R1
+	SUBS $1, R0, R0
+	BNE loop
+	RET

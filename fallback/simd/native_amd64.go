@@ -14,10 +14,19 @@ func multiplyAVX2(depth int, a, b, c *float32, stride int)
 //go:noescape
 func multiplyAVX2From(depth int, a, b, c *float32, stride int, row *float32)
 
+//go:noescape
+func packAVX2(n int, dst *float32, height int, src *float32, stride int)
+
+func packRowsAVX2(dst, src []float32, rows, height, depth, stride int) {
+	packRows(dst, src, rows, height, depth, stride, 8, func(n int, dst []float32, height int, src []float32, stride int) {
+		packAVX2(n, &dst[0], height, &src[0], stride)
+	})
+}
+
 func native() []*Table {
 	var list []*Table
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
-		list = append(list, &Table{Name: "avx2", Rows: 6, Columns: 16, Vector: vectorAVX2, Multiply: func(depth int, a, b, c []float32, stride int) {
+		list = append(list, &Table{Name: "avx2", Rows: 6, Columns: 16, PackRows: packRowsAVX2, Vector: vectorAVX2, Multiply: func(depth int, a, b, c []float32, stride int) {
 			checkTile(6, 16, depth, a, b, c, stride)
 			multiplyAVX2(depth, &a[0], &b[0], &c[0], stride)
 		}, MultiplyFrom: func(depth int, a, b, c []float32, stride int, row []float32) {
@@ -26,7 +35,7 @@ func native() []*Table {
 		}})
 	}
 	if cpu.X86.HasAVX512F {
-		list = append(list, &Table{Name: "avx512", Rows: 12, Columns: 32, Vector: vectorAVX512, Multiply: func(depth int, a, b, c []float32, stride int) {
+		list = append(list, &Table{Name: "avx512", Rows: 12, Columns: 32, PackRows: packRowsAVX2, Vector: vectorAVX512, Multiply: func(depth int, a, b, c []float32, stride int) {
 			checkTile(12, 32, depth, a, b, c, stride)
 			multiplyAVX512(depth, &a[0], &b[0], &c[0], stride)
 		}, MultiplyFrom: func(depth int, a, b, c []float32, stride int, row []float32) {

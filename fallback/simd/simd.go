@@ -38,6 +38,10 @@ type Table struct {
 	// they were before: the bias, or zeros.
 	MultiplyFrom func(depth int, a, b, c []float32, stride int, row []float32)
 
+	// PackRows writes rows of depth elements, stride apart in src, as a panel
+	// [depth][height] for Multiply, rows ≤ height; missing rows are zero.
+	PackRows func(dst, src []float32, rows, height, depth, stride int)
+
 	// Vector has the loops on slices of float32.
 	Vector
 

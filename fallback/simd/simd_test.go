@@ -65,6 +65,39 @@ func testTile(t *testing.T, table *Table, depth, stride int) {
 	}
 }
 
+func TestEveryTablePacksRows(t *testing.T) {
+	for _, table := range Available() {
+		for _, height := range []int{table.Rows, table.Columns, 4, 5} {
+			for _, depth := range []int{0, 1, 3, 4, 7, 8, 9, 16, 31, 64} {
+				for rows := range height + 1 {
+					stride := depth + rows%3
+					src := make([]float32, max(0, rows-1)*stride+depth)
+					for i := range src {
+						src[i] = float32(i + 1)
+					}
+					src = guardedCopy(t, src)
+					dst := guardedCopy(t, make([]float32, height*depth))
+					for i := range dst {
+						dst[i] = -1
+					}
+					table.PackRows(dst, src, rows, height, depth, stride)
+					for k := range depth {
+						for i := range height {
+							want := float32(0)
+							if i < rows {
+								want = src[i*stride+k]
+							}
+							if got := dst[k*height+i]; got != want {
+								t.Fatalf("%s: %d of %d rows, depth %d: element %d of row %d is %v, want %v", table.Name, rows, height, depth, k, i, got, want)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestTheChosenTableIsAvailable(t *testing.T) {
 	for _, table := range Available() {
 		if table == Active() {

@@ -54,16 +54,15 @@ type Vector struct {
 
 var negativeInfinity = float32(math.Inf(-1))
 
-// sumOf adds the elements pair by pair.
+// sumOf adds the elements of a vector: its halves to each other, until one is
+// left.
 func sumOf(x []float32) float32 {
-	switch n := len(x); n {
-	case 0:
-		return 0
-	case 1:
-		return x[0]
-	default:
-		return sumOf(x[:n/2]) + sumOf(x[n/2:])
+	for n := len(x) / 2; n > 0; n /= 2 {
+		for i := range x[:n] {
+			x[i] += x[i+n]
+		}
 	}
+	return x[0]
 }
 
 func largestOf(x []float32) float32 {

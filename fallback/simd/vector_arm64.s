@@ -1243,9 +1243,9 @@ TEXT ·vectorSumNEON(SB), NOSPLIT, $0-48
 	MOVD sums+32(FP), R4
 	MOVD R4, R6
 	VLD1.P 16(R6), [V31.S4]
-	VLD1.P 16(R6), [V30.S4]
-	VLD1.P 16(R6), [V29.S4]
-	VLD1.P 16(R6), [V28.S4]
+	VEOR V30.B16, V30.B16, V30.B16
+	VEOR V29.B16, V29.B16, V29.B16
+	VEOR V28.B16, V28.B16, V28.B16
 	SUBS $4, R0, R0
 	BLT rest
 loop:
@@ -1268,10 +1268,10 @@ one:
 	SUBS $1, R0, R0
 	BNE one
 done:
+	WORD $0x4e3cd7bd // FADD V29.4S, V29.4S, V28.4S
+	WORD $0x4e3dd7de // FADD V30.4S, V30.4S, V29.4S
+	WORD $0x4e3ed7ff // FADD V31.4S, V31.4S, V30.4S
 	VST1.P [V31.S4], 16(R4)
-	VST1.P [V30.S4], 16(R4)
-	VST1.P [V29.S4], 16(R4)
-	VST1.P [V28.S4], 16(R4)
 	RET
 
 // func vectorLargestNEON(n int, out, a, b, sums *float32, s, t float32)
@@ -1281,9 +1281,9 @@ TEXT ·vectorLargestNEON(SB), NOSPLIT, $0-48
 	MOVD sums+32(FP), R4
 	MOVD R4, R6
 	VLD1.P 16(R6), [V31.S4]
-	VLD1.P 16(R6), [V30.S4]
-	VLD1.P 16(R6), [V29.S4]
-	VLD1.P 16(R6), [V28.S4]
+	VORR V31.B16, V31.B16, V30.B16
+	VORR V31.B16, V31.B16, V29.B16
+	VORR V31.B16, V31.B16, V28.B16
 	SUBS $4, R0, R0
 	BLT rest
 loop:
@@ -1306,10 +1306,10 @@ one:
 	SUBS $1, R0, R0
 	BNE one
 done:
+	WORD $0x4e3cf7bd // FMAX V29.4S, V29.4S, V28.4S
+	WORD $0x4e3df7de // FMAX V30.4S, V30.4S, V29.4S
+	WORD $0x4e3ef7ff // FMAX V31.4S, V31.4S, V30.4S
 	VST1.P [V31.S4], 16(R4)
-	VST1.P [V30.S4], 16(R4)
-	VST1.P [V29.S4], 16(R4)
-	VST1.P [V28.S4], 16(R4)
 	RET
 
 // func vectorLargestOfColumnsNEON(n int, out, a, b, sums *float32, s, t float32)
@@ -1348,9 +1348,9 @@ TEXT ·vectorSumSquaresNEON(SB), NOSPLIT, $0-48
 	VDUP V31.S[0], V31.S4
 	MOVD R4, R6
 	VLD1.P 16(R6), [V30.S4]
-	VLD1.P 16(R6), [V29.S4]
-	VLD1.P 16(R6), [V28.S4]
-	VLD1.P 16(R6), [V27.S4]
+	VEOR V29.B16, V29.B16, V29.B16
+	VEOR V28.B16, V28.B16, V28.B16
+	VEOR V27.B16, V27.B16, V27.B16
 	SUBS $4, R0, R0
 	BLT rest
 loop:
@@ -1383,10 +1383,10 @@ one:
 	SUBS $1, R0, R0
 	BNE one
 done:
+	WORD $0x4e3bd79c // FADD V28.4S, V28.4S, V27.4S
+	WORD $0x4e3cd7bd // FADD V29.4S, V29.4S, V28.4S
+	WORD $0x4e3dd7de // FADD V30.4S, V30.4S, V29.4S
 	VST1.P [V30.S4], 16(R4)
-	VST1.P [V29.S4], 16(R4)
-	VST1.P [V28.S4], 16(R4)
-	VST1.P [V27.S4], 16(R4)
 	RET
 
 // func vectorExpSumNEON(n int, out, a, b, sums *float32, s, t float32)
@@ -1401,7 +1401,7 @@ TEXT ·vectorExpSumNEON(SB), NOSPLIT, $0-48
 	VDUP V30.S[0], V30.S4
 	MOVD R4, R6
 	VLD1.P 16(R6), [V29.S4]
-	VLD1.P 16(R6), [V28.S4]
+	VEOR V28.B16, V28.B16, V28.B16
 	MOVD $0x42b20000, R6
 	VDUP R6, V27.S4
 	MOVD $0xc2d10000, R6
@@ -1547,8 +1547,8 @@ one:
 	SUBS $1, R0, R0
 	BNE one
 done:
+	WORD $0x4e3cd7bd // FADD V29.4S, V29.4S, V28.4S
 	VST1.P [V29.S4], 16(R4)
-	VST1.P [V28.S4], 16(R4)
 	RET
 
 // func vectorExpSumOfColumnsNEON(n int, out, a, b, sums *float32, s, t float32)

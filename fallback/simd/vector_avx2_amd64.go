@@ -532,7 +532,7 @@ func hardSwishAVX2(out, a []float32) {
 }
 
 func sumAVX2(a []float32) float32 {
-	var sums [4 * 8]float32
+	var sums [8]float32
 	whole := len(a) / 8
 	if whole > 0 {
 		vectorSumAVX2(whole, nil, &a[0], nil, &sums[0], 0, 0)
@@ -546,7 +546,7 @@ func sumAVX2(a []float32) float32 {
 }
 
 func largestAVX2(a []float32) float32 {
-	var sums [4 * 8]float32
+	var sums [8]float32
 	for i := range sums {
 		sums[i] = a[0]
 	}
@@ -575,7 +575,7 @@ func largestOfColumnsAVX2(a, sums []float32) {
 }
 
 func sumSquaresAVX2(a []float32, s float32) float32 {
-	var sums [4 * 8]float32
+	var sums [8]float32
 	whole := len(a) / 8
 	if whole > 0 {
 		vectorSumSquaresAVX2(whole, nil, &a[0], nil, &sums[0], s, 0)
@@ -593,7 +593,7 @@ func sumSquaresAVX2(a []float32, s float32) float32 {
 
 func expSumAVX2(out, a []float32, s, t float32) float32 {
 	a = a[:len(out)]
-	var sums [2 * 8]float32
+	var sums [8]float32
 	whole := len(a) / 8
 	if whole > 0 {
 		vectorExpSumAVX2(whole, &out[0], &a[0], nil, &sums[0], s, t)

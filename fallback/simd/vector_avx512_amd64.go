@@ -532,7 +532,7 @@ func hardSwishAVX512(out, a []float32) {
 }
 
 func sumAVX512(a []float32) float32 {
-	var sums [4 * 16]float32
+	var sums [16]float32
 	whole := len(a) / 16
 	if whole > 0 {
 		vectorSumAVX512(whole, nil, &a[0], nil, &sums[0], 0, 0)
@@ -546,7 +546,7 @@ func sumAVX512(a []float32) float32 {
 }
 
 func largestAVX512(a []float32) float32 {
-	var sums [4 * 16]float32
+	var sums [16]float32
 	for i := range sums {
 		sums[i] = a[0]
 	}
@@ -575,7 +575,7 @@ func largestOfColumnsAVX512(a, sums []float32) {
 }
 
 func sumSquaresAVX512(a []float32, s float32) float32 {
-	var sums [4 * 16]float32
+	var sums [16]float32
 	whole := len(a) / 16
 	if whole > 0 {
 		vectorSumSquaresAVX512(whole, nil, &a[0], nil, &sums[0], s, 0)
@@ -593,7 +593,7 @@ func sumSquaresAVX512(a []float32, s float32) float32 {
 
 func expSumAVX512(out, a []float32, s, t float32) float32 {
 	a = a[:len(out)]
-	var sums [2 * 16]float32
+	var sums [16]float32
 	whole := len(a) / 16
 	if whole > 0 {
 		vectorExpSumAVX512(whole, &out[0], &a[0], nil, &sums[0], s, t)

@@ -532,7 +532,7 @@ func hardSwishNEON(out, a []float32) {
 }
 
 func sumNEON(a []float32) float32 {
-	var sums [4 * 4]float32
+	var sums [4]float32
 	whole := len(a) / 4
 	if whole > 0 {
 		vectorSumNEON(whole, nil, &a[0], nil, &sums[0], 0, 0)
@@ -546,7 +546,7 @@ func sumNEON(a []float32) float32 {
 }
 
 func largestNEON(a []float32) float32 {
-	var sums [4 * 4]float32
+	var sums [4]float32
 	for i := range sums {
 		sums[i] = a[0]
 	}
@@ -575,7 +575,7 @@ func largestOfColumnsNEON(a, sums []float32) {
 }
 
 func sumSquaresNEON(a []float32, s float32) float32 {
-	var sums [4 * 4]float32
+	var sums [4]float32
 	whole := len(a) / 4
 	if whole > 0 {
 		vectorSumSquaresNEON(whole, nil, &a[0], nil, &sums[0], s, 0)
@@ -593,7 +593,7 @@ func sumSquaresNEON(a []float32, s float32) float32 {
 
 func expSumNEON(out, a []float32, s, t float32) float32 {
 	a = a[:len(out)]
-	var sums [2 * 4]float32
+	var sums [4]float32
 	whole := len(a) / 4
 	if whole > 0 {
 		vectorExpSumNEON(whole, &out[0], &a[0], nil, &sums[0], s, t)

@@ -20,10 +20,12 @@ func main() {
 		amd64.x86Tile("AVX2", 6, 2, "Y", 32, from)
 		amd64.x86Tile("AVX512", 12, 2, "Z", 64, from)
 	}
+	amd64.packX86()
 	amd64.write("multiply_amd64.s")
 	arm64 := newFile()
 	arm64.neonTile(8, 3, false)
 	arm64.neonTile(8, 3, true)
+	arm64.packNEON()
 	arm64.write("multiply_arm64.s")
 	integerAMD64()
 	vectors()

@@ -23,13 +23,13 @@ type vectorKernel struct {
 	// writes: the result goes to out; adds: what is there is the body's last
 	// input.
 	writes, adds bool
-	// folds, not nil, adds the result to sums, which is [copies] vectors: the
-	// loop loads them at its beginning and stores them at its end.
-	folds func(m *machine, sum, x operand) operand
+	// folds, not empty, is how the result goes into sums ("add" or "max"), a
+	// vector that is read at the beginning and written at the end.
+	folds string
 	// copies of the body follow one another in the loop, so that they can run at
-	// the same time; n that is left over is done one by one, with the first
-	// vector of sums. Zero: as many as the tile of the matrix product has vectors
-	// of columns, and n is a multiple of it.
+	// the same time, each with its own sum; n that is left over is done one by
+	// one. Zero: as many as the tile of the matrix product has vectors of
+	// columns; sums is as many vectors then, and n a multiple of it.
 	copies int
 	body   func(m *machine, in []operand, scalars []operand) operand
 }
@@ -202,9 +202,9 @@ func (k *vectorKernel) record() (*machine, inputs, operand) {
 	if slices.ContainsFunc(m.instructions, func(i instruction) bool { return i.op == "scale" }) {
 		m.bits(127) // the exponent's bias
 	}
-	if k.folds != nil {
+	if k.folds != "" {
 		in.sum = m.outside()
-		in.folded = k.folds(m, in.sum, y)
+		in.folded = m.do(k.folds, in.sum, y)
 	}
 	m.do("keep", y)
 	return m, in, y

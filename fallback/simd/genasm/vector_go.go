@@ -42,7 +42,7 @@ func {{lower $k.Name}}{{$.Level}}({{$k.Parameters}}) {{if $k.Single}}float32 {{e
 }
 {{- else}}
 {{- if $k.Single}}
-	var sums [{{$k.Copies}} * {{$.Width}}]float32
+	var sums [{{$.Width}}]float32
 {{- if $k.Largest}}
 	for i := range sums {
 		sums[i] = a[0]
@@ -100,7 +100,7 @@ func writeVectorGo(path, level string, width, columns int, kernels []vectorKerne
 		k := &kernels[i]
 		g := goKernel{
 			vectorKernel: k, Name: k.name, Function: k.function(level), S: "0", T: "0",
-			Writes: k.writes, Adds: k.adds, Second: k.inputs > 1, Lanes: k.lanes, Single: k.folds != nil && k.copies > 0,
+			Writes: k.writes, Adds: k.adds, Second: k.inputs > 1, Lanes: k.lanes, Single: k.folds != "" && k.copies > 0,
 			Largest: k.name == "Largest", OfColumns: k.copies == 0, Scalars: k.scalars, Copies: k.copies,
 		}
 		g.Parameters = "a"

@@ -46,22 +46,22 @@ func vectorKernels() []vectorKernel {
 		return m.mul(x, m.mul(m.min(m.number(6), m.max(m.number(0), m.add(x, m.number(3)))), m.number(1.0/6)))
 	})
 
-	fold := func(name string, copies int, folds func(m *machine, sum, x operand) operand, f func(m *machine, x operand) operand) {
+	fold := func(name string, copies int, folds string, f func(m *machine, x operand) operand) {
 		list = append(list, vectorKernel{name: name, inputs: 1, copies: copies, folds: folds, body: func(m *machine, x, _ []operand) operand { return f(m, x[0]) }})
 	}
 	same := func(_ *machine, x operand) operand { return x }
-	fold("Sum", 4, (*machine).add, same)
-	fold("Largest", 4, (*machine).max, same)
-	fold("LargestOfColumns", 0, (*machine).max, same)
+	fold("Sum", 4, "add", same)
+	fold("Largest", 4, "max", same)
+	fold("LargestOfColumns", 0, "max", same)
 	list = append(list,
-		vectorKernel{name: "SumSquares", inputs: 1, scalars: 1, copies: 4, folds: (*machine).add, body: func(m *machine, x, s []operand) operand {
+		vectorKernel{name: "SumSquares", inputs: 1, scalars: 1, copies: 4, folds: "add", body: func(m *machine, x, s []operand) operand {
 			d := m.sub(x[0], s[0])
 			return m.mul(d, d)
 		}},
-		vectorKernel{name: "ExpSum", inputs: 1, scalars: 2, writes: true, copies: 2, folds: (*machine).add, body: func(m *machine, x, s []operand) operand {
+		vectorKernel{name: "ExpSum", inputs: 1, scalars: 2, writes: true, copies: 2, folds: "add", body: func(m *machine, x, s []operand) operand {
 			return exp(m, m.mul(m.sub(x[0], s[0]), s[1]))
 		}},
-		vectorKernel{name: "ExpSumOfColumns", inputs: 1, lanes: true, scalars: 1, writes: true, folds: (*machine).add, body: func(m *machine, x, s []operand) operand {
+		vectorKernel{name: "ExpSumOfColumns", inputs: 1, lanes: true, scalars: 1, writes: true, folds: "add", body: func(m *machine, x, s []operand) operand {
 			return exp(m, m.mul(m.sub(x[0], x[1]), s[0]))
 		}})
 	return list

@@ -72,7 +72,7 @@ func (v *neonVectors) write(k *vectorKernel) {
 	if k.inputs > 1 || k.lanes {
 		v.op("MOVD b+24(FP), R3")
 	}
-	if k.folds != nil {
+	if k.folds != "" {
 		v.op("MOVD sums+32(FP), R4")
 	}
 	next := 31
@@ -84,12 +84,19 @@ func (v *neonVectors) write(k *vectorKernel) {
 		v.op("FMOVS %s+%d(FP), F%d", name, 40+4*i, x)
 		v.op("VDUP V%d.S[0], V%d.S4", x, x)
 	}
-	if k.folds != nil {
+	if k.folds != "" {
 		v.op("MOVD R4, R6")
-		for range copies {
+		for c := range copies {
 			x := fixed()
 			sums = append(sums, x)
-			v.op("VLD1.P 16(R6), [V%d.S4]", x)
+			switch {
+			case exact || c == 0:
+				v.op("VLD1.P 16(R6), [V%d.S4]", x)
+			case k.folds == "max":
+				v.op("VORR V%d.B16, V%d.B16, V%d.B16", sums[0], sums[0], x)
+			default:
+				v.op("VEOR V%d.B16, V%d.B16, V%d.B16", x, x, x)
+			}
 		}
 	}
 	if k.lanes {
@@ -132,6 +139,11 @@ func (v *neonVectors) write(k *vectorKernel) {
 		v.op("BNE one")
 		v.line("done:")
 	}
+	for !exact && len(sums) > 1 {
+		last := len(sums) - 1
+		v.word(k.folds, sums[last-1], sums[last-1], sums[last])
+		sums = sums[:last]
+	}
 	for _, s := range sums {
 		v.op("VST1.P [V%d.S4], 16(R4)", s)
 	}
@@ -165,7 +177,7 @@ func (v *neonVectors) body(k *vectorKernel, c, free int, scalars, sums, lanes []
 	for i, s := range in.scalars {
 		r.of[s.id] = scalars[i]
 	}
-	if k.folds != nil {
+	if k.folds != "" {
 		r.of[in.sum.id], r.of[in.folded.id] = sums[c], sums[c]
 	}
 	r.last = m.lastUses()

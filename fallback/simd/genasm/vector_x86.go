@@ -57,7 +57,7 @@ func (v *x86Vectors) write(k *vectorKernel) {
 	if k.inputs > 1 || k.lanes {
 		v.op("MOVQ b+24(FP), DX")
 	}
-	if k.folds != nil {
+	if k.folds != "" {
 		v.op("MOVQ sums+32(FP), R8")
 	}
 	next := v.count - 1
@@ -67,10 +67,18 @@ func (v *x86Vectors) write(k *vectorKernel) {
 		scalars = append(scalars, fixed())
 		v.op("VBROADCASTSS %s+%d(FP), %s", name, 40+4*i, v.register(scalars[i]))
 	}
-	if k.folds != nil {
+	if k.folds != "" {
 		for c := range copies {
 			sums = append(sums, fixed())
-			v.op("VMOVUPS %d(R8), %s", c*v.width, v.register(sums[c]))
+			switch {
+			case exact || c == 0:
+				v.op("VMOVUPS %d(R8), %s", c*v.width, v.register(sums[c]))
+			case k.folds == "max":
+				v.op("VMOVAPS %s, %s", v.register(sums[0]), v.register(sums[c]))
+			default:
+				zero := v.register(sums[c])
+				v.op("%s %s, %s, %s", v.names()["xor"], zero, zero, zero)
+			}
 		}
 	}
 	if k.lanes {
@@ -102,6 +110,14 @@ func (v *x86Vectors) write(k *vectorKernel) {
 		v.op("DECQ CX")
 		v.op("JNZ one")
 		v.line("done:")
+	}
+	if !exact {
+		for len(sums) > 1 {
+			last := v.register(sums[len(sums)-1])
+			sums = sums[:len(sums)-1]
+			to := v.register(sums[len(sums)-1])
+			v.op("%s %s, %s, %s", v.names()[k.folds], last, to, to)
+		}
 	}
 	for c, s := range sums {
 		v.op("VMOVUPS %s, %d(R8)", v.register(s), c*v.width)
@@ -147,7 +163,7 @@ func (v *x86Vectors) body(k *vectorKernel, c, free int, scalars, sums, lanes []i
 	for i, s := range in.scalars {
 		r.of[s.id] = scalars[i]
 	}
-	if k.folds != nil {
+	if k.folds != "" {
 		r.of[in.sum.id], r.of[in.folded.id] = sums[c], sums[c]
 	}
 	r.last = m.lastUses()
@@ -161,6 +177,15 @@ func (v *x86Vectors) body(k *vectorKernel, c, free int, scalars, sums, lanes []i
 		}
 		v.instruction(r, i, instruction)
 	}
+}
+
+// names of the instructions of two operands.
+func (v *x86Vectors) names() map[string]string {
+	names := map[string]string{"add": "VADDPS", "sub": "VSUBPS", "mul": "VMULPS", "div": "VDIVPS", "max": "VMAXPS", "min": "VMINPS", "and": "VANDPS", "or": "VORPS", "xor": "VXORPS"}
+	if v.letter == "Z" {
+		names["and"], names["or"], names["xor"] = "VPANDD", "VPORD", "VPXORD"
+	}
+	return names
 }
 
 // instruction writes one instruction. Go's assembler has the operands of Intel's
@@ -209,10 +234,7 @@ func (v *x86Vectors) instruction(r *registers, i int, in instruction) {
 		a := inRegister(args[0])
 		v.op("%s%s %s, %s, %s", name, suffix, b, a, result())
 	}
-	names := map[string]string{"add": "VADDPS", "sub": "VSUBPS", "mul": "VMULPS", "div": "VDIVPS", "max": "VMAXPS", "min": "VMINPS", "and": "VANDPS", "or": "VORPS", "xor": "VXORPS"}
-	if v.letter == "Z" {
-		names["and"], names["or"], names["xor"] = "VPANDD", "VPORD", "VPXORD"
-	}
+	names := v.names()
 	switch in.op {
 	case "add", "mul", "and", "or", "xor":
 		if args[0].constant {
