@@ -149,7 +149,7 @@ func (h *hybrid) quantizeParts(from, to int) {
 // scaledRows stores sums as rows of floats.
 type scaledRows struct {
 	h      *hybrid
-	s      simd.Scaler
+	s      *simd.Scaler
 	stride int
 	act    activation
 	// column is the first one's place in out.
@@ -173,7 +173,7 @@ func (r *scaledRows) bind(columns, from int, sums []int32) {
 
 func (r *scaledRows) store(row, column, rows, columns int, sums []int32, stride int) {
 	out := r.out[row*r.stride+r.column+column:]
-	r.h.kernels.Scale(out, r.stride, sums, stride, rows, columns, r.s.From(column), r.h.zeros[row:], r.h.factors[row:])
+	r.h.kernels.Scale(out, r.stride, sums, stride, rows, columns, r.s, column, r.h.zeros[row:], r.h.factors[row:])
 	if r.act == nil {
 		return
 	}

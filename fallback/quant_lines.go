@@ -6,7 +6,7 @@ import "nanoflux/fallback/simd"
 // integers made of them while they are in the cache.
 type byteLines struct {
 	kernels *simd.Integer
-	q       simd.Requantizer
+	q       *simd.Requantizer
 }
 
 const (
@@ -47,10 +47,10 @@ func (l *byteLines) compute(out, a, b []byte, sa, sb int, sums func(sums []int32
 		sums(t.data[:n], a[from*sa:][:n], b[from*sb:][:n])
 		to, rows := out[from:from+n], n/lineWidth
 		if rows > 0 {
-			l.kernels.Requantize(to, lineWidth, t.data, lineWidth, rows, lineWidth, l.q)
+			l.kernels.Requantize(to, lineWidth, t.data, lineWidth, rows, lineWidth, l.q, 0)
 		}
 		if rest := n % lineWidth; rest > 0 {
-			l.kernels.Requantize(to[n-rest:], lineWidth, t.data[n-rest:], lineWidth, 1, rest, l.q)
+			l.kernels.Requantize(to[n-rest:], lineWidth, t.data[n-rest:], lineWidth, 1, rest, l.q, 0)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (r *requantizer) perTensor(in, w, out *graph.Tensor) {
 }
 
 // plan gives the factors of all columns to the kernels; the biases are to be set.
-func (r *requantizer) plan(columns int) simd.Requantizer {
+func (r *requantizer) plan(columns int) *simd.Requantizer {
 	q := simd.NewRequantizer(columns)
 	for i := range columns {
 		m := r.multipliers[min(i, len(r.multipliers)-1)]

@@ -51,7 +51,7 @@ func newQuantProduct(n *node, o quantOperands) (*quantProduct, error) {
 	p.zeroByte[0] = byte(affineOf(x).zero)
 	p.products, p.results = make([]integerProduct, o.groups), make([]requantizedRows, o.groups)
 	for g := range p.products {
-		p.results[g] = requantizedRows{kernels: k, q: q.From(g * o.columns), stride: o.groups * o.columns}
+		p.results[g] = requantizedRows{kernels: k, q: q, from: g * o.columns, stride: o.groups * o.columns}
 		p.products[g] = integerProduct{pool: n.pool, flip: flip, w: p.weights[g], store: &p.results[g]}
 	}
 	return p, nil
@@ -106,13 +106,14 @@ func (p *quantProduct) compute() {
 // requantizedRows stores sums as rows of output integers.
 type requantizedRows struct {
 	kernels *simd.Integer
-	q       simd.Requantizer
+	q       *simd.Requantizer
+	from    int // its first column
 	out     []byte
 	stride  int
 }
 
 func (r *requantizedRows) store(row, column, rows, columns int, sums []int32, stride int) {
-	r.kernels.Requantize(r.out[row*r.stride+column:], r.stride, sums, stride, rows, columns, r.q.From(column))
+	r.kernels.Requantize(r.out[row*r.stride+column:], r.stride, sums, stride, rows, columns, r.q, r.from+column)
 }
 
 func isUnsigned(t *graph.Tensor) bool { return t.Type == graph.Uint8 }

@@ -163,7 +163,7 @@ func TestKernelsRequantizeAsMultipliersDo(t *testing.T) {
 			sums[i] = int32(r.Uint32()) >> r.IntN(32)
 		}
 		got := make([]byte, columns)
-		simd.Active().Integer.Requantize(got, columns, sums, columns, 1, columns, rule.plan(columns))
+		simd.Active().Integer.Requantize(got, columns, sums, columns, 1, columns, rule.plan(columns), 0)
 		for i, m := range rule.multipliers {
 			want := m.twice(sums[i])
 			if i < rule.upward {

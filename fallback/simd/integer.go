@@ -40,9 +40,10 @@ type Integer struct {
 	// With more, the sums are added to those that are there.
 	Multiply func(groups, rows, columns int, left []byte, right []int8, sums []int32, more bool)
 
-	// Requantize makes output integers of rows × columns sums. It may read sums
-	// up to a multiple of 16 columns.
-	Requantize func(dst []byte, stride int, sums []int32, sumStride, rows, columns int, q Requantizer)
+	// Requantize makes output integers of rows × columns sums, whose parameters are
+	// those of q's columns from the given one on. It may read sums up to a multiple
+	// of 16 columns.
+	Requantize func(dst []byte, stride int, sums []int32, sumStride, rows, columns int, q *Requantizer, from int)
 
 	// Depthwise sums the taps of pixels of one line:
 	//
@@ -56,13 +57,16 @@ type Integer struct {
 	// Scale makes floats of rows × columns sums, for integers that were quantized
 	// row by row. zeros and factors have an element each row. It may read sums up
 	// to a multiple of 16 columns.
-	Scale func(dst []float32, stride int, sums []int32, sumStride, rows, columns int, s Scaler, zeros []int32, factors []float32)
+	Scale func(dst []float32, stride int, sums []int32, sumStride, rows, columns int, s *Scaler, from int, zeros []int32, factors []float32)
 
 	// Sum adds bytes, each scaled by its own rule; a, b and sums are as long.
 	Sum func(sums []int32, a, b []byte, rules [2]Scaling, unsigned bool)
 
 	// Product is (a − zeros[0]) · (b − zeros[1]), byte by byte.
 	Product func(sums []int32, a, b []byte, zeros [2]int32, unsigned bool)
+
+	// Largest is dst = max(dst, src), byte by byte; they are as long.
+	Largest func(dst, src []byte, unsigned bool)
 
 	// Range gives the least and the largest of x and 0; both are NaN when one of
 	// x is.
@@ -137,9 +141,6 @@ type Requantizer struct {
 	parameters []int32
 	// size of one array: the columns, rounded up to a multiple of 16, and 16 more.
 	size int
-	// from is the first column.
-	from int
-
 	// plain: no column has a left shift, or halves to round away from zero.
 	plain bool
 
@@ -147,9 +148,9 @@ type Requantizer struct {
 }
 
 // NewRequantizer has room for the parameters of the given number of columns.
-func NewRequantizer(columns int) Requantizer {
+func NewRequantizer(columns int) *Requantizer {
 	size := (columns+15)/16*16 + 16
-	return Requantizer{parameters: make([]int32, 7*size), size: size, plain: true}
+	return &Requantizer{parameters: make([]int32, 7*size), size: size, plain: true}
 }
 
 // Column sets the factor of a column, mantissa · 2^(shift−31), and whether the
@@ -173,27 +174,21 @@ func (q *Requantizer) Column(i int, mantissa int32, shift int, away bool) {
 
 // simple reports whether the columns need no left shift and no halves rounded away
 // from zero, and the outputs are all of int8.
-func (q Requantizer) simple() bool {
+func (q *Requantizer) simple() bool {
 	return q.plain && q.Low == -128 && q.High == 127
 }
 
 // Bias is the columns' biases, to be set.
-func (q Requantizer) Bias() []int32 { return q.parameters[:q.size] }
+func (q *Requantizer) Bias() []int32 { return q.parameters[:q.size] }
 
-// From is the requantizer of the columns from the given one on.
-func (q Requantizer) From(column int) Requantizer {
-	q.from += column
-	return q
-}
-
-// array is one array of parameters, from the first column on.
-func (q Requantizer) array(i int) []int32 { return q.parameters[i*q.size+q.from : (i+1)*q.size] }
+// array is one array of parameters, from the given column on.
+func (q *Requantizer) array(i, from int) []int32 { return q.parameters[i*q.size+from : (i+1)*q.size] }
 
 // fits panics when the arguments of Requantize would reach outside their slices.
-func (q Requantizer) fits(dst []byte, stride int, sums []int32, sumStride, rows, columns int) {
+func (q *Requantizer) fits(dst []byte, stride int, sums []int32, sumStride, rows, columns, from int) {
 	whole := (columns + 15) / 16 * 16
 	if rows < 1 || columns < 1 || stride < 0 || sumStride < 0 || len(dst) < (rows-1)*stride+columns ||
-		len(sums) < (rows-1)*sumStride+whole || q.from < 0 || q.from+whole > q.size {
+		len(sums) < (rows-1)*sumStride+whole || from < 0 || from+whole > q.size {
 		panic("simd: requantized outside its slices")
 	}
 }
@@ -222,42 +217,32 @@ func offsetsFit(src []byte, offsets, pieces []int, n int) {
 type Scaler struct {
 	// parameters are arrays, a column each: sums, scales, biases (−0 for none).
 	parameters []int32
-	size, from int
+	size       int
 
 	Last bool
 }
 
 // NewScaler has room for the parameters of the given number of columns.
-func NewScaler(columns int) Scaler {
+func NewScaler(columns int) *Scaler {
 	size := (columns+15)/16*16 + 16
-	return Scaler{parameters: make([]int32, 3*size), size: size}
+	return &Scaler{parameters: make([]int32, 3*size), size: size}
 }
 
 // Column sets the parameters of a column.
-func (s Scaler) Column(i int, sum int32, scale, bias float32) {
+func (s *Scaler) Column(i int, sum int32, scale, bias float32) {
 	s.parameters[i] = sum
 	s.parameters[s.size+i] = int32(math.Float32bits(scale))
 	s.parameters[2*s.size+i] = int32(math.Float32bits(bias))
 }
 
-// From is the scaler of the columns from the given one on.
-func (s Scaler) From(column int) Scaler {
-	s.from += column
-	return s
-}
-
-func (s Scaler) integers() []int32 { return s.parameters[s.from:s.size] }
-
-// floats is array i, from the first column on.
-func (s Scaler) floats(i int) []float32 {
-	return asFloats(s.parameters[i*s.size+s.from : (i+1)*s.size])
-}
+// array is one array of parameters, from the given column on.
+func (s *Scaler) array(i, from int) []int32 { return s.parameters[i*s.size+from : (i+1)*s.size] }
 
 // fits panics when the arguments of Scale would reach outside their slices.
-func (s Scaler) fits(dst []float32, stride int, sums []int32, sumStride, rows, columns int, zeros []int32, factors []float32) {
+func (s *Scaler) fits(dst []float32, stride int, sums []int32, sumStride, rows, columns, from int, zeros []int32, factors []float32) {
 	whole := (columns + 15) / 16 * 16
 	if rows < 1 || columns < 1 || stride < 0 || sumStride < 0 || len(dst) < (rows-1)*stride+columns || len(sums) < (rows-1)*sumStride+whole ||
-		s.from < 0 || s.from+whole > s.size || len(zeros) < rows || len(factors) < rows {
+		from < 0 || from+whole > s.size || len(zeros) < rows || len(factors) < rows {
 		panic("simd: scaled outside its slices")
 	}
 }

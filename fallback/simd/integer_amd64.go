@@ -113,9 +113,9 @@ func integerAVX2() Integer {
 			}
 			callTile(tile, groups, rows, 4, 2, 16, left, right, sums, more)
 		},
-		Requantize: func(dst []byte, stride int, sums []int32, sumStride, rows, columns int, q Requantizer) {
-			q.fits(dst, stride, sums, sumStride, rows, columns)
-			requantizeAVX2(&dst[0], stride, &sums[0], sumStride, rows, columns, &q.parameters[q.from], q.size, int(q.Zero), int(q.Low), int(q.High))
+		Requantize: func(dst []byte, stride int, sums []int32, sumStride, rows, columns int, q *Requantizer, from int) {
+			q.fits(dst, stride, sums, sumStride, rows, columns, from)
+			requantizeAVX2(&dst[0], stride, &sums[0], sumStride, rows, columns, &q.parameters[from], q.size, int(q.Zero), int(q.Low), int(q.High))
 		},
 	}
 }
@@ -136,13 +136,13 @@ func integerVNNI() Integer {
 		Multiply: func(groups, rows, columns int, left []byte, right []int8, sums []int32, more bool) {
 			callTile(tileOf(&tilesVNNI, rows, columns), groups, rows, 4, 4, 32, left, right, sums, more)
 		},
-		Requantize: func(dst []byte, stride int, sums []int32, sumStride, rows, columns int, q Requantizer) {
-			q.fits(dst, stride, sums, sumStride, rows, columns)
+		Requantize: func(dst []byte, stride int, sums []int32, sumStride, rows, columns int, q *Requantizer, from int) {
+			q.fits(dst, stride, sums, sumStride, rows, columns, from)
 			requantize := requantizeAVX512
 			if q.simple() {
 				requantize = requantizeAVX512Simple
 			}
-			requantize(&dst[0], stride, &sums[0], sumStride, rows, columns, &q.parameters[q.from], q.size, int(q.Zero), int(q.Low), int(q.High))
+			requantize(&dst[0], stride, &sums[0], sumStride, rows, columns, &q.parameters[from], q.size, int(q.Zero), int(q.Low), int(q.High))
 		},
 	}
 }

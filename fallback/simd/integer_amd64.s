@@ -3714,6 +3714,38 @@ byte:
 	JLT byte
 	JMP next
 
+// func largestSigned(dst, src *byte, n int)
+TEXT ·largestSigned(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+loop:
+	VMOVDQU (SI), Y0
+	VPMAXSB (DI), Y0, Y0
+	VMOVDQU Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $32, CX
+	JG loop
+	VZEROUPPER
+	RET
+
+// func largestUnsigned(dst, src *byte, n int)
+TEXT ·largestUnsigned(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+loop:
+	VMOVDQU (SI), Y0
+	VPMAXUB (DI), Y0, Y0
+	VMOVDQU Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $32, CX
+	JG loop
+	VZEROUPPER
+	RET
+
 // The numbers of a register's lanes.
 DATA ·laneNumbers+0(SB)/8, $0x0000000100000000
 DATA ·laneNumbers+8(SB)/8, $0x0000000300000002

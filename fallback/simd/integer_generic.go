@@ -12,6 +12,7 @@ var genericInteger = Integer{
 	Scale:      scaleGeneric,
 	Sum:        addBytesGeneric,
 	Product:    multiplyBytesGeneric,
+	Largest:    largestGeneric,
 	Range:      rangeGeneric,
 	Quantize:   quantizeGeneric,
 }
@@ -78,10 +79,10 @@ func multiplyOne(groups int, a []byte, b []int8, sums []int32) {
 	sums[1] += c1
 }
 
-func requantizeGeneric(dst []byte, stride int, sums []int32, sumStride, rows, columns int, q Requantizer) {
-	q.fits(dst, stride, sums, sumStride, rows, columns)
-	bias, mantissa, left := q.array(0), q.array(1), q.array(2)
-	round, away, less := q.array(4), q.array(5), q.array(6)
+func requantizeGeneric(dst []byte, stride int, sums []int32, sumStride, rows, columns int, q *Requantizer, from int) {
+	q.fits(dst, stride, sums, sumStride, rows, columns, from)
+	bias, mantissa, left := q.array(0, from), q.array(1, from), q.array(2, from)
+	round, away, less := q.array(4, from), q.array(5, from), q.array(6, from)
 	for i := range rows {
 		out, in := dst[i*stride:][:columns], sums[i*sumStride:][:columns]
 		for j, s := range in {
@@ -107,9 +108,9 @@ func depthwiseGeneric(sums []int32, src []byte, step int, taps []int, w []int32,
 	}
 }
 
-func scaleGeneric(dst []float32, stride int, sums []int32, sumStride, rows, columns int, s Scaler, zeros []int32, factors []float32) {
-	s.fits(dst, stride, sums, sumStride, rows, columns, zeros, factors)
-	columnSums, scales, biases := s.integers(), s.floats(1), s.floats(2)
+func scaleGeneric(dst []float32, stride int, sums []int32, sumStride, rows, columns int, s *Scaler, from int, zeros []int32, factors []float32) {
+	s.fits(dst, stride, sums, sumStride, rows, columns, from, zeros, factors)
+	columnSums, scales, biases := s.array(0, from), asFloats(s.array(1, from)), asFloats(s.array(2, from))
 	for i := range rows {
 		out, in := dst[i*stride:][:columns], sums[i*sumStride:][:columns]
 		factor := factors[i]
@@ -138,6 +139,16 @@ func addBytesGeneric(sums []int32, a, b []byte, rules [2]Scaling, unsigned bool)
 func multiplyBytesGeneric(sums []int32, a, b []byte, zeros [2]int32, unsigned bool) {
 	for i := range sums {
 		sums[i] = (widened(a[i], unsigned) - zeros[0]) * (widened(b[i], unsigned) - zeros[1])
+	}
+}
+
+func largestGeneric(dst, src []byte, unsigned bool) {
+	flip := byte(0x80)
+	if unsigned {
+		flip = 0
+	}
+	for i, v := range src {
+		dst[i] = max(dst[i]^flip, v^flip) ^ flip
 	}
 }
 

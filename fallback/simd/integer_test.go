@@ -174,8 +174,8 @@ func TestEveryTableRequantizesAsTheGenericOne(t *testing.T) {
 					for i := range got {
 						got[i], want[i] = 0xA5, 0xA5
 					}
-					table.Integer.Requantize(got, stride, sums, sumStride, rows, n, q.From(from))
-					requantizeGeneric(want, stride, sums, sumStride, rows, n, q.From(from))
+					table.Integer.Requantize(got, stride, sums, sumStride, rows, n, q, from)
+					requantizeGeneric(want, stride, sums, sumStride, rows, n, q, from)
 					for i := range want {
 						if got[i] != want[i] {
 							t.Fatalf("round %d: byte %d (row %d, column %d) is %d, want %d", round, i, i/stride, i%stride, got[i], want[i])
@@ -212,7 +212,7 @@ func BenchmarkIntegerRequantize(b *testing.B) {
 			q := NewRequantizer(columns)
 			sums, dst := make([]int32, rows*columns), make([]byte, rows*columns)
 			for b.Loop() {
-				table.Integer.Requantize(dst, columns, sums, columns, rows, columns, q)
+				table.Integer.Requantize(dst, columns, sums, columns, rows, columns, q, 0)
 			}
 			b.ReportMetric(float64(rows*columns)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gelements/s")
 		})

@@ -72,6 +72,12 @@ func sumAVX512Unsigned(sums *int32, a, b *byte, n int, parameters *int32)
 //go:noescape
 func productAVX512Unsigned(sums *int32, a, b *byte, n int, zeros *int32)
 
+//go:noescape
+func largestSigned(dst, src *byte, n int)
+
+//go:noescape
+func largestUnsigned(dst, src *byte, n int)
+
 // rowsAMD64 are the functions of one instruction set on rows.
 type rowsAMD64 struct {
 	lanes int
@@ -132,9 +138,9 @@ func (t Integer) with(r *rowsAMD64) Integer {
 		depthwiseFits(sums, src, step, taps, w, pixels, channels)
 		r.depthwise[index(unsigned)](&sums[0], &src[0], step, &taps[0], len(taps), &w[0], pixels, channels)
 	}
-	t.Scale = func(dst []float32, stride int, sums []int32, sumStride, rows, columns int, s Scaler, zeros []int32, factors []float32) {
-		s.fits(dst, stride, sums, sumStride, rows, columns, zeros, factors)
-		r.scale[index(s.Last)](&dst[0], stride, &sums[0], sumStride, rows, columns, &s.parameters[s.from], s.size, &zeros[0], &factors[0])
+	t.Scale = func(dst []float32, stride int, sums []int32, sumStride, rows, columns int, s *Scaler, from int, zeros []int32, factors []float32) {
+		s.fits(dst, stride, sums, sumStride, rows, columns, from, zeros, factors)
+		r.scale[index(s.Last)](&dst[0], stride, &sums[0], sumStride, rows, columns, &s.parameters[from], s.size, &zeros[0], &factors[0])
 	}
 	t.Sum = func(sums []int32, a, b []byte, rules [2]Scaling, unsigned bool) {
 		a, b = a[:len(sums)], b[:len(sums)]
@@ -151,6 +157,16 @@ func (t Integer) with(r *rowsAMD64) Integer {
 			r.product[index(unsigned)](&sums[0], &a[0], &b[0], whole, &zeros[0])
 		}
 		multiplyBytesGeneric(sums[whole:], a[whole:], b[whole:], zeros, unsigned)
+	}
+	t.Largest = func(dst, src []byte, unsigned bool) {
+		dst = dst[:len(src)]
+		whole := len(src) / 32 * 32
+		if whole > 0 && unsigned {
+			largestUnsigned(&dst[0], &src[0], whole)
+		} else if whole > 0 {
+			largestSigned(&dst[0], &src[0], whole)
+		}
+		largestGeneric(dst[whole:], src[whole:], unsigned)
 	}
 	t.Range = func(x []float32) (low, high float32) {
 		whole := len(x) / r.lanes * r.lanes

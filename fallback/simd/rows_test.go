@@ -64,8 +64,8 @@ func TestEveryTableScalesSumsAsTheGenericOne(t *testing.T) {
 					zeros, factors := []int32{0, r.Int32N(256) - 128, 128}, []float32{r.Float32(), r.Float32() * 100, 1e-30}
 					got := guarded[float32](t, (rows-1)*stride+columns)
 					want := make([]float32, len(got))
-					table.Integer.Scale(got, stride, sums, sumStride, rows, columns, s, zeros, factors)
-					scaleGeneric(want, stride, sums, sumStride, rows, columns, s, zeros, factors)
+					table.Integer.Scale(got, stride, sums, sumStride, rows, columns, s, 0, zeros, factors)
+					scaleGeneric(want, stride, sums, sumStride, rows, columns, s, 0, zeros, factors)
 					for i := range want {
 						if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
 							t.Fatalf("round %d: element %d is %v, want %v", round, i, got[i], want[i])
@@ -116,7 +116,7 @@ func TestEveryTableQuantizesAsTheGenericOne(t *testing.T) {
 
 func TestEveryTableAddsAndMultipliesBytesAsTheGenericOne(t *testing.T) {
 	for _, table := range Available() {
-		for _, n := range []int{0, 1, 8, 15, 16, 33} {
+		for _, n := range []int{0, 1, 8, 15, 16, 33, 70} {
 			for _, unsigned := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s, %d elements, unsigned %v", table.Name, n, unsigned), func(t *testing.T) {
 					r := rand.New(rand.NewPCG(uint64(n), 8))
@@ -133,6 +133,11 @@ func TestEveryTableAddsAndMultipliesBytesAsTheGenericOne(t *testing.T) {
 						table.Integer.Sum(got, a, b, rules, unsigned)
 						if addBytesGeneric(want, a, b, rules, unsigned); !slices.Equal(got, want) {
 							t.Fatalf("sums are %v, want %v", got, want)
+						}
+						largest, wantLargest := slices.Clone(a), slices.Clone(a)
+						table.Integer.Largest(largest, b, unsigned)
+						if largestGeneric(wantLargest, b, unsigned); !slices.Equal(largest, wantLargest) {
+							t.Fatalf("the largest are %v, want %v", largest, wantLargest)
 						}
 						table.Integer.Product(got, a, b, zeros, unsigned)
 						if multiplyBytesGeneric(want, a, b, zeros, unsigned); !slices.Equal(got, want) {

@@ -408,7 +408,27 @@ func (f *file) x86Product(l x86Level, widen, name string) {
 	f.op("RET")
 }
 
+// x86Largest writes Integer.Largest for whole groups of 32 bytes.
+func (f *file) x86Largest(op, name string) {
+	f.function("largest"+name, "dst, src *byte, n int", 3)
+	f.op("MOVQ dst+0(FP), DI")
+	f.op("MOVQ src+8(FP), SI")
+	f.op("MOVQ n+16(FP), CX")
+	f.line("loop:")
+	f.op("VMOVDQU (SI), Y0")
+	f.op("%s (DI), Y0, Y0", op)
+	f.op("VMOVDQU Y0, (DI)")
+	f.op("ADDQ $32, SI")
+	f.op("ADDQ $32, DI")
+	f.op("SUBQ $32, CX")
+	f.op("JG loop")
+	f.op("VZEROUPPER")
+	f.op("RET")
+}
+
 func (f *file) x86Rows() {
+	f.x86Largest("VPMAXSB", "Signed")
+	f.x86Largest("VPMAXUB", "Unsigned")
 	f.line("")
 	f.line("// The numbers of a register's lanes.")
 	for i := range 4 {
