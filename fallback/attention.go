@@ -74,34 +74,12 @@ func (a *attention) packBatch(b int) {
 	rows := a.table.Rows
 	keys := a.packedKeys[b*a.keyTiles()*rows*a.dim:]
 	for t := range a.keyTiles() {
-		packTile(keys[t*rows*a.dim:][:rows*a.dim], a.k.from(b, t*rows), rows, min(rows, a.keys-t*rows), a.dim, a.k.rowStride, a.k.columnStride)
+		packPanel(keys[t*rows*a.dim:][:rows*a.dim], a.k.from(b, t*rows), rows, min(rows, a.keys-t*rows), a.dim, a.k.rowStride, a.k.columnStride)
 	}
 	values := a.packedValues[b*a.valueTiles()*rows*a.keys:]
 	for t := range a.valueTiles() {
 		from := a.v.from(b, 0)[t*rows*a.v.columnStride:]
-		packTile(values[t*rows*a.keys:][:rows*a.keys], from, rows, min(rows, a.valueDim-t*rows), a.keys, a.v.columnStride, a.v.rowStride)
-	}
-}
-
-// packTile writes count rows of depth elements as [depth][height], missing rows
-// as zero.
-func packTile(dst, src []float32, height, count, depth, rowStride, step int) {
-	if count < height {
-		clear(dst)
-	}
-	if rowStride == 1 {
-		for k := range depth {
-			copy(dst[k*height:][:count], src[k*step:])
-		}
-		return
-	}
-	for i := range count {
-		from := src[i*rowStride:]
-		at := i
-		for k := range depth {
-			dst[at] = from[k*step]
-			at += height
-		}
+		packPanel(values[t*rows*a.keys:][:rows*a.keys], from, rows, min(rows, a.valueDim-t*rows), a.keys, a.v.columnStride, a.v.rowStride)
 	}
 }
 
@@ -118,7 +96,7 @@ func (a *attention) computePanel(i int) {
 	mixed, rest := rest[:valueTiles*rows*columns], rest[valueTiles*rows*columns:]
 	tops, sums := rest[:columns], rest[columns:]
 
-	packTile(query, a.q.from(b, first), columns, count, a.dim, a.q.rowStride, a.q.columnStride)
+	packPanel(query, a.q.from(b, first), columns, count, a.dim, a.q.rowStride, a.q.columnStride)
 	keys := a.packedKeys[b*keyTiles*rows*a.dim:]
 	for t := range keyTiles {
 		a.table.MultiplyFrom(a.dim, keys[t*rows*a.dim:][:rows*a.dim], query, scores[t*rows*columns:], columns, a.zeros)

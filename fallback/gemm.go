@@ -39,19 +39,8 @@ func packColumns(p *packed, pool *pool, w []float32, columns, depth, columnStrid
 		from := block * depthBlock
 		n := min(depthBlock, depth-from)
 		dst := p.data[from*panels*width+panel*n*width:]
-		for j := range width {
-			column := panel*width + j
-			if column >= columns {
-				for k := range n {
-					dst[k*width+j] = 0
-				}
-				continue
-			}
-			src := w[column*columnStride+from*depthStride:]
-			for k := range n {
-				dst[k*width+j] = src[k*depthStride]
-			}
-		}
+		column := panel * width
+		packPanel(dst[:width*n], w[column*columnStride+from*depthStride:], width, min(width, columns-column), n, columnStride, depthStride)
 	}
 	if size < 1<<15 {
 		for i := range blocks * panels {
@@ -72,22 +61,6 @@ type leftRows struct {
 	stride, step int
 	windows      *convolution
 	group        int
-}
-
-// read writes elements [from, from+len(dst)) of a row.
-func (l *leftRows) read(dst []float32, row, from int) {
-	switch {
-	case l.windows != nil:
-		l.windows.window(dst, l.data, l.group, row, from)
-	case l.step == 1:
-		copy(dst, l.data[row*l.stride+from:])
-	default:
-		at := row*l.stride + from*l.step
-		for k := range dst {
-			dst[k] = l.data[at]
-			at += l.step
-		}
-	}
 }
 
 // product is a matrix product out = left · wᵀ with an epilogue. A node makes one
@@ -169,15 +142,15 @@ func (p *product) block(first, n, fromPanel, toPanel int) {
 	table, w := p.w.table, p.w
 	tiles := (n + table.Rows - 1) / table.Rows
 	most := min(depthBlock, w.depth)
-	scratch := takeScratch(tiles*table.Rows*most + most + table.Rows*table.Columns + table.Columns)
+	scratch := takeScratch((tiles+1)*table.Rows*most + table.Rows*table.Columns + table.Columns)
 	defer scratch.give()
 	left, rest := scratch.data[:tiles*table.Rows*most], scratch.data[tiles*table.Rows*most:]
-	row, rest := rest[:most], rest[most:]
+	rows, rest := rest[:table.Rows*most], rest[table.Rows*most:]
 	edge, start := rest[:table.Rows*table.Columns], rest[table.Rows*table.Columns:]
 
 	for from := 0; from < w.depth; from += depthBlock {
 		depth := min(depthBlock, w.depth-from)
-		packLeft(&p.left, table.Rows, left, row[:depth], first, n, from)
+		packLeft(&p.left, table.Rows, left, rows, first, n, from, depth)
 		for panel := fromPanel; panel < toPanel; panel++ {
 			right := w.data[from*w.panels()*table.Columns+panel*depth*table.Columns:][:depth*table.Columns]
 			column := panel * table.Columns
@@ -222,25 +195,43 @@ func (p *product) block(first, n, fromPanel, toPanel int) {
 	}
 }
 
-// packLeft packs elements [from, from+len(row)) of rows [first, first+n) for
-// tiles of the given height: [tile][depth][height]; missing rows are zero. row
-// is scratch.
-func packLeft(l *leftRows, height int, left, row []float32, first, n, from int) {
-	depth := len(row)
+// packLeft packs elements [from, from+depth) of rows [first, first+n) for tiles
+// of the given height: [tile][depth][height]; missing rows are zero. rows is
+// scratch for a tile's rows.
+func packLeft(l *leftRows, height int, left, rows []float32, first, n, from, depth int) {
 	for r := 0; r < n; r += height {
 		dst := left[r*depth:][:height*depth]
-		for i := range height {
-			if r+i >= n {
-				for k := i; k < len(dst); k += height {
-					dst[k] = 0
-				}
-				continue
-			}
-			l.read(row, first+r+i, from)
-			k := i
-			for _, v := range row {
-				dst[k] = v
-				k += height
+		count := min(height, n-r)
+		if l.windows == nil {
+			packPanel(dst, l.data[(first+r)*l.stride+from*l.step:], height, count, depth, l.stride, l.step)
+			continue
+		}
+		for i := range count {
+			l.windows.window(rows[i*depth:][:depth], l.data, l.group, first+r+i, from)
+		}
+		packPanel(dst, rows, height, count, depth, depth, 1)
+	}
+}
+
+// packPanel writes count rows of depth elements as [depth][height], missing rows
+// as zero. Rows are rowStride apart, their elements step.
+func packPanel(dst, src []float32, height, count, depth, rowStride, step int) {
+	switch {
+	case step == 1:
+		simd.Active().PackRows(dst, src, count, height, depth, rowStride)
+	case rowStride == 1:
+		for k := range depth {
+			row := dst[k*height:][:height]
+			copy(row[:count], src[k*step:])
+			clear(row[count:])
+		}
+	default:
+		clear(dst)
+		for i := range count {
+			from, at := src[i*rowStride:], i
+			for k := range depth {
+				dst[at] = from[k*step]
+				at += height
 			}
 		}
 	}
