@@ -23,6 +23,35 @@ type Asker interface {
 	Ask(ctx context.Context, segment *graph.Model) (taken bool, reason string, err error)
 }
 
+// OptionAsk is the option of kinds whose devices can be asked at any time, since a
+// vendor's compiler answers for them: with AskFirst a plan asks about the operators
+// of which nothing is known before it is made.
+const (
+	OptionAsk = "ask"
+	AskFirst  = "auto"
+	AskNever  = "never"
+)
+
+// AskOption is OptionAsk.
+func AskOption() Option {
+	return Option{Name: OptionAsk, Default: AskFirst, OneOf: []string{AskFirst, AskNever}, Aside: true,
+		Help: "whether plans ask the device about operators that are new to it (auto), or go by the table (never)"}
+}
+
+// AsksFirst says whether plans ask a backend of these options.
+func AsksFirst(kind string, options map[string]any) bool {
+	settings, err := Settings(kind, options)
+	return err == nil && settings[OptionAsk] == AskFirst
+}
+
+// Loner is a Backend of which some operators fare otherwise alone than in a segment,
+// so that the device's answer about them alone says nothing.
+type Loner interface {
+	Backend
+	// Alone says why an operator is not asked about; nil where it can be.
+	Alone(m *graph.Model, sub, op int) *Refusal
+}
+
 // Operator is a segment of one operator, with the operators that make its
 // constant inputs (mostly DEQUANTIZE of weights); which of the segment's
 // operators are of that kind is not told. It shares m's buffers. The error is
@@ -99,8 +128,8 @@ const fewElements = 16
 
 // Signature is the same for segments of Operator that a device cannot tell apart
 // by their form: operators, options, types, shapes, quantization, and constants
-// that are shapes, axes and the like. Names, weights, and the scales of weights
-// channel by channel do not count. It is 32 hexadecimal digits.
+// that are shapes, axes and the like. Names, weights, the scales of weights channel
+// by channel and the ranges of floats do not count; that there is a range does. It is 32 hexadecimal digits.
 func Signature(segment *graph.Model) (string, error) {
 	m := *segment
 	m.Name, m.Description, m.Metadata, m.Signatures = "", "", nil, nil
@@ -115,6 +144,11 @@ func Signature(segment *graph.Model) (string, error) {
 			x.Name = ""
 			if data := m.Buffers[x.Buffer]; len(data) > 0 && !tells(x) {
 				sizes[x.Buffer] = len(data)
+			}
+			if q := x.Quantization; q != nil && x.Type == graph.Float32 && len(q.Scale) == 0 && len(q.Min) == 1 && len(q.Max) == 1 {
+				plain := *q
+				plain.Min, plain.Max = []float32{0}, []float32{1}
+				x.Quantization = &plain
 			}
 			if q := x.Quantization; q != nil && len(q.Scale) > 1 && q.Details == nil {
 				plain := *q

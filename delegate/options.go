@@ -18,6 +18,8 @@ type Option struct {
 	Min, Max float64
 	// OneOf are the texts that a string may be; any when it is empty.
 	OneOf []string
+	// Aside: which operators the device takes does not depend on it.
+	Aside bool
 	Help  string
 }
 

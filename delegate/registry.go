@@ -123,6 +123,15 @@ func Settings(kind string, options map[string]any) (map[string]any, error) {
 	return k.settle(options)
 }
 
+// OptionsOf are the options of a kind; none of one that is not known.
+func OptionsOf(kind string) []Option {
+	k, err := find(kind)
+	if err != nil {
+		return nil
+	}
+	return k.Options
+}
+
 // TableOf is a kind's table with the given options, or an error of Check; nil
 // when there is none.
 func TableOf(kind string, options map[string]any) (Table, error) {

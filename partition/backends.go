@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"time"
 
 	"nanoflux/delegate"
@@ -28,6 +29,9 @@ type Isolation struct {
 	// Journal keeps what took a backend down from being tried again; nil for
 	// none.
 	Journal *journal.Journal
+	// Asking, if set, hears how far asking a device for a plan is: before the
+	// first question and after each.
+	Asking func(guarded.Asking)
 }
 
 // OpenBackends opens every backend of the profile, by the profile's names. A
@@ -64,7 +68,14 @@ func open(b profiles.Backend, isolation Isolation) (delegate.Backend, error) {
 	if compiling == 0 {
 		compiling = 10 * deadline
 	}
-	guard := guarded.Options{Kind: b.Kind, Options: b.Options, Journal: isolation.Journal, Asker: asker(b, backend, isolation)}
+	guard := guarded.Options{
+		Kind: b.Kind, Options: maps.Clone(b.Options), Journal: isolation.Journal, Asker: asker(b, backend, isolation),
+		First: delegate.AsksFirst(b.Kind, b.Options), Asking: isolation.Asking,
+	}
+	delete(guard.Options, delegate.OptionAsk) // says nothing about the device
+	if l, ok := backend.(delegate.Loner); ok {
+		guard.Alone = l.Alone
+	}
 	if r, ok := backend.(delegate.Reader); ok {
 		guard.Reads = r.Reads
 	}
@@ -90,7 +101,7 @@ func asker(b profiles.Backend, backend delegate.Backend, isolation Isolation) de
 	if a, ok := backend.(delegate.Asker); ok {
 		return a
 	}
-	options := guarded.AskedOptions(b.Options)
+	options := guarded.AskedOptions(b.Kind, b.Options)
 	patience := time.Duration(b.Deadline * float64(time.Second)) // for one operator
 	if isolation.CompileDeadline > 0 {
 		patience = isolation.CompileDeadline

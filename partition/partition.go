@@ -38,6 +38,10 @@ var (
 // are as few as that allows, see cut; operators that no output depends on are
 // left out.
 //
+// Backends that plans ask first (guarded.Options.First) are asked about the
+// operators that would go there and of which nothing is known; that may take a
+// minute the first time, and nothing after that.
+//
 // A rule's part is compared with the last element of m.Name without ".tflite":
 // "pocket.zip/denoiser.tflite" is "denoiser".
 func New(ctx context.Context, m *graph.Model, sub int, p *profiles.Profile, backends map[string]delegate.Backend) (*Plan, error) {
@@ -50,6 +54,9 @@ func New(ctx context.Context, m *graph.Model, sub int, p *profiles.Profile, back
 	}
 	f := newFlow(m, sub)
 	pl := &placer{flow: f, profile: p, part: partOf(m.Name), candidates: candidates}
+	if err := pl.askFirst(ctx); err != nil {
+		return nil, fmt.Errorf("%s: asking devices: %w", m.Name, err)
+	}
 	if err := pl.placeAll(ctx); err != nil {
 		return nil, fmt.Errorf("%s: profile %s: %w", m.Name, p.Name, err)
 	}

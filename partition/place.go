@@ -33,6 +33,8 @@ type placer struct {
 	// refusals remembers what Supports said about constant operators, which
 	// are asked about once for each consumer.
 	refusals map[[2]int]*delegate.Refusal
+	// answers are, for each candidate, who answered for it.
+	answers []*Answers
 }
 
 func (pl *placer) placeAll(ctx context.Context) error {
@@ -41,6 +43,7 @@ func (pl *placer) placeAll(ctx context.Context) error {
 	pl.chosen, pl.why = make([]int, n), make([]string, n)
 	pl.used = make([]bool, len(pl.profile.Rules))
 	pl.avoided = make([]Ops, len(pl.candidates))
+	pl.answers = make([]*Answers, len(pl.candidates))
 	pl.refusals = map[[2]int]*delegate.Refusal{}
 	var unplaced []*UnplacedError
 	for i := range n {
@@ -139,6 +142,7 @@ func (pl *placer) place(i int) *UnplacedError {
 			miss(x.candidate, *delegate.Refuse(delegate.ReasonRule, "%s avoids it", pl.ruleLabel(x.avoided)))
 			continue
 		}
+		pl.noteAnswer(x.candidate, i)
 		if r := pl.refusal(x.candidate, i); r != nil {
 			miss(x.candidate, *r)
 			if refused == "" {
@@ -206,7 +210,9 @@ func (pl *placer) refusal(c, i int) *delegate.Refusal {
 		r, known := pl.refusals[[2]int{c, k}]
 		if !known {
 			r = pl.candidates[c].backend.Supports(f.m, f.sub, k)
-			pl.refusals[[2]int{c, k}] = r
+			if pl.refusals != nil { // not before the answers are there
+				pl.refusals[[2]int{c, k}] = r
+			}
 		}
 		if r != nil {
 			return delegate.Refuse(r.Reason, "its constant input from op %d (%s): %s", k, f.graph.Ops[k].Name(), r.Detail)

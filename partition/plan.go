@@ -58,6 +58,9 @@ type BackendSummary struct {
 	// Avoided are operators that rules keep from it; a segment with one of them
 	// does not move here either, when the backend that it is on fails.
 	Avoided Ops `yaml:"avoided,omitempty" json:"avoided,omitempty"`
+	// Answers says who answered for it, its device or its table; nil where there is
+	// only a table.
+	Answers *Answers `yaml:"answers,omitempty" json:"answers,omitempty"`
 }
 
 // Segment is a set of operators that one backend runs in one go.
@@ -122,7 +125,7 @@ func (pl *placer) plan(sets [][]int) *Plan {
 	}
 	p.Unused = f.unused(p.Segments)
 	for i, c := range pl.candidates {
-		b := BackendSummary{Name: c.Name, Kind: c.Kind, Device: c.device.Description, Avoided: pl.avoided[i]}
+		b := BackendSummary{Name: c.Name, Kind: c.Kind, Device: c.device.Description, Avoided: pl.avoided[i], Answers: pl.answers[i]}
 		if c.missing != nil {
 			b.Unavailable = c.missing.Detail
 		}

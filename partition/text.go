@@ -31,6 +31,11 @@ func (p *Plan) String() string {
 			traffic(s.Inputs, s.BytesIn), traffic(s.Outputs, s.BytesOut), s.Reason)
 	}
 	w.Flush()
+	for _, s := range p.Backends {
+		if s.Answers != nil {
+			fmt.Fprintf(&b, "\nanswers for %s: %s\n", s.Name, s.Answers)
+		}
+	}
 	if len(p.Misses) > 0 {
 		b.WriteString("\nnot on the preferred backend:\n")
 		for _, g := range groupMisses(p.Misses) {

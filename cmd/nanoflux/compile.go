@@ -16,6 +16,7 @@ import (
 	"nanoflux/cmd/nanoflux/internal/facts"
 	"nanoflux/cmd/nanoflux/internal/outfile"
 	"nanoflux/cmd/nanoflux/internal/progress"
+	"nanoflux/delegate/guarded"
 	"nanoflux/graph"
 	"nanoflux/models/bundle"
 	"nanoflux/models/compile"
@@ -141,8 +142,15 @@ func compileOptions(c *cli.Context, profile *profiles.Profile, socs []string) (o
 		command = []string{self, "precompile"}
 	}
 	line, begin := progress.New(c.App.ErrWriter), time.Now()
+	isolation := isolation(c, openJournal(c, profile))
+	if tell := isolation.Asking; tell != nil {
+		isolation.Asking = func(a guarded.Asking) {
+			line.Clear()
+			tell(a)
+		}
+	}
 	return compile.Options{
-		Profile: profile, SoCs: socs, Command: command, Deadline: c.Duration("deadline"),
+		Profile: profile, SoCs: socs, Isolation: isolation, Command: command, Deadline: c.Duration("deadline"),
 		Progress: func(soc, part string, segment, of int) {
 			if !c.Bool("quiet") {
 				line.Show(soc+" "+part, segment, of, time.Since(begin))

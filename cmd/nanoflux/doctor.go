@@ -59,7 +59,7 @@ Examples:
 				return usage(c, "%w", err)
 			}
 			found := doctorReport{Build: buildVersion()}
-			if found.Diagnosis, err = diagnosis.Examine(c.Context, profile, plugins, isolation(nil)); err != nil {
+			if found.Diagnosis, err = diagnosis.Examine(c.Context, profile, plugins, isolation(c, nil)); err != nil {
 				return err
 			}
 			found.Suggested = string(found.Suggestion())

@@ -114,7 +114,7 @@ func makePicture(c *cli.Context, profile *profiles.Profile, request pipeline.Req
 	}
 	j := openJournal(c, profile)
 	defer warnJournal(c, j)
-	p, err := pipeline.New(c.Context, b, pipeline.Options{Profile: profile, Verify: verify, Isolation: isolation(j)})
+	p, err := pipeline.New(c.Context, b, pipeline.Options{Profile: profile, Verify: verify, Isolation: isolation(c, j)})
 	if err != nil {
 		return nil, err
 	}

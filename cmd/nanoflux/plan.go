@@ -70,7 +70,7 @@ func plan(c *cli.Context) error {
 	if c.Bool("ask") && j == nil {
 		return usage(c, "--ask: %s", whyNoJournal(profile))
 	}
-	backends, err := partition.OpenBackends(profile, isolation(j))
+	backends, err := partition.OpenBackends(profile, isolation(c, j))
 	if err != nil {
 		return badInput(err)
 	}

@@ -135,7 +135,7 @@ func checkProfile(c *cli.Context) error {
 	if err == nil {
 		j := openJournal(c, p)
 		defer warnJournal(c, j)
-		backends, err = partition.OpenBackends(p, isolation(j))
+		backends, err = partition.OpenBackends(p, isolation(c, j))
 		defer func() { _ = partition.CloseBackends(backends) }() // nothing ran there
 	}
 	var mistakes profiles.Errors

@@ -67,7 +67,7 @@ func runModel(c *cli.Context) error {
 	defer m.Close()
 	j := openJournal(c, profile)
 	defer warnJournal(c, j)
-	result, err := modelrun.Run(c.Context, modelrun.Request{Model: m, Profile: profile, Inputs: c.StringSlice("input"), Reference: reference, Verify: verify, Isolation: isolation(j)})
+	result, err := modelrun.Run(c.Context, modelrun.Request{Model: m, Profile: profile, Inputs: c.StringSlice("input"), Reference: reference, Verify: verify, Isolation: isolation(c, j)})
 	if result == nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"nanoflux/delegate"
 	"nanoflux/delegate/journal"
@@ -62,10 +63,14 @@ func (b *Backend) Table(m *graph.Model, sub, op int) *delegate.Refusal {
 
 // Askable says why the device cannot be asked about an operator, or nil.
 func (b *Backend) Askable(m *graph.Model, sub, op int) *delegate.Refusal {
-	if b.options.Reads == nil {
-		return nil
+	for _, check := range []func(*graph.Model, int, int) *delegate.Refusal{b.options.Reads, b.options.Alone} {
+		if check != nil {
+			if r := check(m, sub, op); r != nil {
+				return r
+			}
+		}
 	}
-	return b.options.Reads(m, sub, op)
+	return nil
 }
 
 // operatorKeys are an operator's: of attempts and of answers.
@@ -153,6 +158,97 @@ func (b *Backend) Ask(ctx context.Context, m *graph.Model, sub, op int) (Verdict
 		}
 	}
 	return Verdict{Taken: true}, nil
+}
+
+// These bound for how long a plan asks: one that has asked that long, or has had
+// so many questions take the device down, goes by the table for the rest.
+const (
+	maxAsking = 3 * time.Minute
+	maxLost   = 3
+)
+
+// First says whether plans ask the device about what is not known.
+func (b *Backend) First() bool { return b.options.First && b.options.Asker != nil }
+
+// Answered says whether the device's own answer about an operator is known. If not,
+// why is a clause that says why it was not asked, empty where it may be.
+func (b *Backend) Answered(m *graph.Model, sub, op int) (known bool, why string) {
+	keys, err := b.operatorKeys(m, sub, op)
+	switch {
+	case err != nil:
+		return false, err.Error()
+	case keys.answer == "":
+		return false, "there is no device"
+	case b.verdict(keys) != nil:
+		return true, ""
+	}
+	if r := b.Askable(m, sub, op); r != nil {
+		return false, r.Detail
+	}
+	signature, _ := b.Signature(m, sub, op) // operatorKeys had it
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	if why := b.unanswered[signature]; why != "" {
+		return false, why
+	}
+	return false, b.silent
+}
+
+// AskFirst asks about operators, of each form once, and remembers what is said.
+// What stays unanswered is no error: the table goes on answering, and Answered says
+// why. The error is the context's.
+func (b *Backend) AskFirst(ctx context.Context, m *graph.Model, sub int, ops []int) error {
+	begin := time.Now()
+	a := Asking{Kind: b.options.Kind, Model: m.Name, Of: len(ops)}
+	tell := func() {
+		if a.Took = time.Since(begin); b.options.Asking != nil {
+			b.options.Asking(a)
+		}
+	}
+	hushed := func(why string) {
+		b.mutex.Lock()
+		defer b.mutex.Unlock()
+		b.silent = why
+	}
+	tell()
+	lost := 0
+	for _, op := range ops {
+		if time.Since(begin) > maxAsking {
+			hushed(fmt.Sprintf("asking took longer than %v; nanoflux plan --ask goes on", maxAsking))
+			break
+		}
+		v, err := b.Ask(ctx, m, sub, op)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, ErrNoAsker), errors.Is(err, delegate.ErrUnavailable):
+			hushed(delegate.WhyUnavailable(err))
+		case err != nil:
+			signature, _ := b.Signature(m, sub, op)
+			b.mutex.Lock()
+			if b.unanswered == nil {
+				b.unanswered = map[string]string{}
+			}
+			b.unanswered[signature] = err.Error()
+			b.mutex.Unlock()
+		case v.Lost != "" && !v.Known:
+			if lost++; lost == maxLost {
+				hushed(fmt.Sprintf("%d questions took the device down", lost))
+			}
+		}
+		if b.isSilent() {
+			break
+		}
+		a.Asked++
+		tell()
+	}
+	return nil
+}
+
+func (b *Backend) isSilent() bool {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.silent != ""
 }
 
 // signatures are of models that were asked about, as a plan asks about every

@@ -38,6 +38,22 @@ type Options struct {
 	Asker delegate.Asker
 	// Reads says what the backend cannot even be asked about; nil for nothing.
 	Reads func(m *graph.Model, sub, op int) *delegate.Refusal
+	// Alone says about what the device's answer says nothing (delegate.Loner); nil
+	// for nothing.
+	Alone func(m *graph.Model, sub, op int) *delegate.Refusal
+	// First: plans ask about what is not known before they are made. Asking, if
+	// set, hears of it.
+	First  bool
+	Asking func(Asking)
+}
+
+// Asking is how far asking a device for a plan is.
+type Asking struct {
+	// Kind is the backend's, Model the model's name.
+	Kind, Model string
+	// Asked of Of questions have been answered, in this time.
+	Asked, Of int
+	Took      time.Duration
 }
 
 // Backend is a backend whose attempts are written down.
@@ -54,6 +70,10 @@ type Backend struct {
 	found             *delegate.Device
 	attempts, answers string
 	signatures        signatures
+	// unanswered are signatures of questions without an answer, with the reason;
+	// they are not put again. silent is why nothing more is asked at all.
+	unanswered map[string]string
+	silent     string
 }
 
 // New has a backend's attempts written to the journal. Without one it is the
@@ -149,20 +169,28 @@ func (b *Backend) remember(device delegate.Device) {
 	b.found = &device
 	id := journal.Backend{Kind: b.options.Kind, Options: b.options.Options, Device: device, Deadline: b.options.Deadline}
 	b.attempts = id.Identity()
-	id.Options, id.Deadline = AskedOptions(b.options.Options), 0
+	id.Options, id.Deadline = AskedOptions(b.options.Kind, b.options.Options), 0
 	b.answers = id.Identity()
 }
 
-// AskedOptions are the options with which single operators are asked about: a
+// AskedOptions are the options with which single operators are asked about, and by
+// which answers are kept: all of them, but for those on which no answer depends. A
 // limit for small pieces would have every one left.
-func AskedOptions(options map[string]any) map[string]any {
-	const fewest = "min_nodes"
-	if _, limited := options[fewest]; !limited {
-		return options
+func AskedOptions(kind string, options map[string]any) map[string]any {
+	asked := maps.Clone(options)
+	if full, err := delegate.Settings(kind, options); err == nil {
+		asked = full
+		for _, o := range delegate.OptionsOf(kind) {
+			if o.Aside {
+				delete(asked, o.Name)
+			}
+		}
 	}
-	options = maps.Clone(options)
-	options[fewest] = 1
-	return options
+	const fewest = "min_nodes"
+	if _, limited := asked[fewest]; limited {
+		asked[fewest] = 1
+	}
+	return asked
 }
 
 // identities are for keys; empty before Probe found something.

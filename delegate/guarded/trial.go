@@ -5,22 +5,28 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"nanoflux/delegate"
 	"nanoflux/graph"
 )
 
 // Trial asks about operators by compiling them on a backend that is used for
-// nothing else. One that is lost is made anew for the next question. It
-// implements delegate.Asker.
+// nothing else. One that is lost, or that was closed since nobody asked for a
+// while, is made anew for the next question. It implements delegate.Asker.
 type Trial struct {
 	open func() (delegate.Backend, error)
 
 	mutex   sync.Mutex
 	backend delegate.Backend
+	idle    *time.Timer
 
 	elsewhere bool
 }
+
+// patience is how long a backend waits for the next question before it is closed:
+// a process that nobody needs has some hundred MB.
+const patience = 5 * time.Second
 
 // NewTrial makes a Trial; open makes its backends, when they are needed.
 // elsewhere says that these run in other processes.
@@ -36,6 +42,13 @@ func (t *Trial) Elsewhere() bool { return t.elsewhere }
 func (t *Trial) Ask(ctx context.Context, segment *graph.Model) (taken bool, reason string, err error) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
+	if t.idle != nil {
+		t.idle.Stop()
+	}
+	defer func() {
+		// What closing says is nobody's: the answers are there.
+		t.idle = time.AfterFunc(patience, func() { _ = t.Close() })
+	}()
 	if t.backend == nil {
 		if t.backend, err = t.open(); err != nil {
 			return false, "", err
@@ -54,6 +67,10 @@ func (t *Trial) Ask(ctx context.Context, segment *graph.Model) (taken bool, reas
 		var refused *delegate.RefusedError
 		if errors.As(err, &refused) {
 			return false, refused.Ops[0].Reason, nil
+		}
+		var refusal *delegate.Refusal
+		if errors.As(err, &refusal) {
+			return false, refusal.Detail, nil
 		}
 		return false, err.Error(), nil
 	}
@@ -79,6 +96,9 @@ func (t *Trial) Close() error {
 }
 
 func (t *Trial) close() error {
+	if t.idle != nil {
+		t.idle.Stop()
+	}
 	c, ok := t.backend.(io.Closer)
 	t.backend = nil
 	if !ok {

@@ -98,7 +98,7 @@ func (b *Backend) Probe(context.Context) (delegate.Device, error) {
 	d := delegate.Device{
 		Description: fmt.Sprintf("Qualcomm %s's NPU%s, through ONNX Runtime %s", b.SoC.Model, simulation(), ort.GetVersion()),
 		Library:     l.backend, Version: version,
-		Features: []string{"soc=" + b.SoC.Model, fmt.Sprintf("htp=v%d", b.SoC.HTP)},
+		Features: []string{"soc=" + b.SoC.Model, fmt.Sprintf("htp=v%d", b.SoC.HTP), fmt.Sprintf("writer=%d", writerVersion)},
 	}
 	if simulation() != "" {
 		d.Features = append(d.Features, delegate.FeatureSimulated)
@@ -128,8 +128,31 @@ func (b *Backend) Reads(m *graph.Model, sub, op int) *delegate.Refusal {
 	return onnx.Check(m, sub, op)
 }
 
-// Supports implements delegate.Backend, by the table. An operator that the table
-// does not know is taken: it is written as others that QNN has.
+// Alone implements delegate.Loner.
+func (b *Backend) Alone(m *graph.Model, sub, op int) *delegate.Refusal {
+	g := &m.Subgraphs[sub]
+	o := &g.Ops[op]
+	if quantizes(g, o) {
+		return delegate.Refuse(delegate.ReasonDevice, "the QNN provider makes no graph of floats to integers or back alone")
+	}
+	for _, i := range slices.Concat(o.Inputs, o.Outputs) {
+		if i == graph.NoTensor || m.IsConstant(sub, i) || g.Tensors[i].Type != graph.Float32 {
+			continue
+		}
+		q := g.Tensors[i].Quantization
+		switch {
+		case b.FP16 && b.SoC.HTP < support.FirstFloats:
+			return delegate.Refuse(delegate.ReasonSoC, "the HTP v%d of %s takes operators of floats alone, and fails with graphs of them", b.SoC.HTP, b.SoC.Model)
+		case b.W8A16 && (q == nil || len(q.Min) != 1 || len(q.Max) != 1):
+			return delegate.Refuse(delegate.ReasonQuantization, "%s has no range, which precision w8a16 needs; run nanoflux calibrate on the bundle", m.TensorLabel(sub, i))
+		}
+	}
+	return nil
+}
+
+// Supports implements delegate.Backend, by the table: plans that ask the compiler
+// first know better. An operator that the table does not know is taken: it is
+// written as others that QNN has.
 func (b *Backend) Supports(m *graph.Model, sub, op int) *delegate.Refusal {
 	if r := b.Reads(m, sub, op); r != nil || b.table == nil {
 		return r
@@ -251,13 +274,13 @@ func (b *Backend) compileAnew(segment *graph.Model, model *onnx.Model, from sour
 // and back.
 func onlyQuantizes(segment *graph.Model) bool {
 	g := &segment.Subgraphs[0]
-	return !slices.ContainsFunc(g.Ops, func(op graph.Op) bool {
-		if len(op.Inputs) == 0 {
-			return true
-		}
-		from := g.Tensors[op.Inputs[0]].Type
-		return !(op.Code == schema.BuiltinOperatorQUANTIZE && from == graph.Float32 || op.Code == schema.BuiltinOperatorDEQUANTIZE)
-	})
+	return !slices.ContainsFunc(g.Ops, func(op graph.Op) bool { return !quantizes(g, &op) })
+}
+
+// quantizes says whether an operator turns floats into integers or back.
+func quantizes(g *graph.Subgraph, op *graph.Op) bool {
+	return op.Code == schema.BuiltinOperatorDEQUANTIZE ||
+		op.Code == schema.BuiltinOperatorQUANTIZE && len(op.Inputs) > 0 && g.Tensors[op.Inputs[0]].Type == graph.Float32
 }
 
 // compile makes a session, and says what was said meanwhile.

@@ -135,9 +135,9 @@ type htp struct {
 	floats graph.TensorType
 }
 
-// firstFloats is the first HTP that computes floats. The compiler takes most
+// FirstFloats is the first HTP that computes floats. The compiler takes most
 // operators of floats for v68 too, by themselves, and not models of them.
-const firstFloats = 69
+const FirstFloats = 69
 
 // HTP is what Qualcomm's compiler takes for a chip's NPU, as `make htp-table` asked
 // it. It knows operators by themselves, of the sizes that were asked, and not
@@ -163,8 +163,8 @@ func (h *htp) Check(m *graph.Model, sub, op int) *delegate.Refusal {
 	if t == graph.Float32 {
 		t = h.floats
 	}
-	if t == graph.Float32 && h.soc.HTP < firstFloats {
-		return delegate.Refuse(delegate.ReasonSoC, "%s of floats; the HTP v%d of %s takes integers, from v%d on it takes floats", o.Name(), h.soc.HTP, h.soc.Model, firstFloats)
+	if t == graph.Float32 && h.soc.HTP < FirstFloats {
+		return delegate.Refuse(delegate.ReasonSoC, "%s of floats; the HTP v%d of %s takes integers, from v%d on it takes floats", o.Name(), h.soc.HTP, h.soc.Model, FirstFloats)
 	}
 	rows, known := answers[t]
 	if !known {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"nanoflux/delegate"
+	"nanoflux/delegate/guarded"
 	"nanoflux/graph"
 	"nanoflux/models/bundle"
 	"nanoflux/models/pipeline"
@@ -30,6 +31,10 @@ type Options struct {
 	SoCs []string
 	// Command starts a process that calls Serve.
 	Command []string
+	// Isolation is for the profile's backends while a part is planned. Without a
+	// journal no compiler is asked about single operators, and what it takes of
+	// them is the table's to say.
+	Isolation partition.Isolation
 	// Deadline is for one segment; 0 for 10 minutes.
 	Deadline time.Duration
 	// Progress, if set, is called before each segment.
@@ -202,11 +207,13 @@ func (p part) compile(ctx context.Context, source *graph.Model) ([]made, error) 
 	if err != nil {
 		return nil, err
 	}
-	backends, err := partition.OpenBackends(profile, partition.Isolation{None: true})
+	isolation := p.options.Isolation
+	isolation.None = isolation.Journal == nil // then no vendor's code is called
+	backends, err := partition.OpenBackends(profile, isolation)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = partition.CloseBackends(backends) }() // nothing runs there
+	defer func(opened map[string]delegate.Backend) { _ = partition.CloseBackends(opened) }(maps.Clone(backends)) // nothing runs there
 	npu := &planning{Backend: backends[p.npu.Name], refused: map[int]string{}, model: model}
 	backends[p.npu.Name] = npu
 	known := map[string]outcome{}
@@ -337,10 +344,19 @@ type planning struct {
 	refused map[int]string
 }
 
-// Probe implements delegate.Backend: a device is not needed to compile for it.
-func (p *planning) Probe(context.Context) (delegate.Device, error) {
+// Probe implements delegate.Backend: a device is not needed to compile for it. Where
+// the compiler answers for one, it is looked for.
+func (p *planning) Probe(ctx context.Context) (delegate.Device, error) {
+	if g := guarded.Of(p.Backend); g != nil && g.First() {
+		if d, err := p.Backend.Probe(ctx); err == nil || ctx.Err() != nil {
+			return d, ctx.Err()
+		}
+	}
 	return delegate.Device{Description: "to be compiled for"}, nil
 }
+
+// Unwrap is the backend below.
+func (p *planning) Unwrap() delegate.Backend { return p.Backend }
 
 // Supports implements delegate.Backend.
 func (p *planning) Supports(m *graph.Model, sub, op int) *delegate.Refusal {
