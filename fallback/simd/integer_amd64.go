@@ -170,11 +170,7 @@ func callTile(tile tileAMD64, groups, rows, cell, group, width int, left []byte,
 	if groups < 1 || len(left) < groups*rows*cell || len(right) < groups*group*width || len(sums) < rows*width {
 		panic("simd: tile outside its slices")
 	}
-	add := 0
-	if more {
-		add = 1
-	}
-	tile(groups, &left[0], asBytes(right), &sums[0], add)
+	tile(groups, &left[0], asBytes(right), &sums[0], index(more))
 }
 
 func packRowsQuads(dst, src []byte, offsets, pieces []int, n int, flip byte) {

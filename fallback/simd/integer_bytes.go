@@ -8,8 +8,8 @@ import (
 // asBytes is the first element of a slice that is not empty, as a byte.
 func asBytes(s []int8) *byte { return (*byte)(unsafe.Pointer(&s[0])) }
 
-// asFloats views numbers of 32 bits as floats.
-func asFloats(s []int32) []float32 {
+// floatsOf views numbers of 32 bits as floats.
+func floatsOf(s []int32) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(s))), len(s))
 }
 
@@ -23,4 +23,12 @@ func flipBytes(dst, src []byte, flip byte) {
 	for i, v := range src {
 		dst[i] = v ^ flip
 	}
+}
+
+// index is 1 for true.
+func index(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }

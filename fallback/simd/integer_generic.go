@@ -81,6 +81,10 @@ func multiplyOne(groups int, a []byte, b []int8, sums []int32) {
 
 func requantizeGeneric(dst []byte, stride int, sums []int32, sumStride, rows, columns int, q *Requantizer, from int) {
 	q.fits(dst, stride, sums, sumStride, rows, columns, from)
+	requantizeColumns(dst, stride, sums, sumStride, rows, columns, q, from)
+}
+
+func requantizeColumns(dst []byte, stride int, sums []int32, sumStride, rows, columns int, q *Requantizer, from int) {
 	bias, mantissa, left := q.array(0, from), q.array(1, from), q.array(2, from)
 	round, away, less := q.array(4, from), q.array(5, from), q.array(6, from)
 	for i := range rows {
@@ -110,7 +114,11 @@ func depthwiseGeneric(sums []int32, src []byte, step int, taps []int, w []int32,
 
 func scaleGeneric(dst []float32, stride int, sums []int32, sumStride, rows, columns int, s *Scaler, from int, zeros []int32, factors []float32) {
 	s.fits(dst, stride, sums, sumStride, rows, columns, from, zeros, factors)
-	columnSums, scales, biases := s.array(0, from), asFloats(s.array(1, from)), asFloats(s.array(2, from))
+	scaleColumns(dst, stride, sums, sumStride, rows, columns, s, from, zeros, factors)
+}
+
+func scaleColumns(dst []float32, stride int, sums []int32, sumStride, rows, columns int, s *Scaler, from int, zeros []int32, factors []float32) {
+	columnSums, scales, biases := s.array(0, from), floatsOf(s.array(1, from)), floatsOf(s.array(2, from))
 	for i := range rows {
 		out, in := dst[i*stride:][:columns], sums[i*sumStride:][:columns]
 		factor := factors[i]

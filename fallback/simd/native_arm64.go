@@ -17,11 +17,11 @@ func packRowsNEON(dst, src []float32, rows, height, depth, stride int) {
 
 // native: every arm64 CPU has NEON.
 func native() []*Table {
-	return []*Table{{Name: "neon", Rows: 8, Columns: 12, PackRows: packRowsNEON, Vector: vectorNEON, Multiply: func(depth int, a, b, c []float32, stride int) {
+	return withIntegers(&Table{Name: "neon", Rows: 8, Columns: 12, PackRows: packRowsNEON, Vector: vectorNEON, Multiply: func(depth int, a, b, c []float32, stride int) {
 		checkTile(8, 12, depth, a, b, c, stride)
 		multiplyNEON(depth, &a[0], &b[0], &c[0], stride)
 	}, MultiplyFrom: func(depth int, a, b, c []float32, stride int, row []float32) {
 		checkTile(8, 12, depth, a, b, c, stride)
 		multiplyNEONFrom(depth, &a[0], &b[0], &c[0], stride, &row[:12][0])
-	}, Integer: genericInteger}}
+	}})
 }

@@ -125,13 +125,6 @@ func (r rowsAMD64) withDepthwise(signed, unsigned depthwiseAMD64) rowsAMD64 {
 	return r
 }
 
-func index(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 // with gives a level its functions on rows.
 func (t Integer) with(r *rowsAMD64) Integer {
 	t.Depthwise = func(sums []int32, src []byte, step int, taps []int, w []int32, pixels, channels int, unsigned bool) {

@@ -2,8 +2,9 @@
 // for each level of CPU features, chosen once at start. Every table computes
 // what the generic one computes, up to the rounding of sums.
 //
-// NANOFLUX_SIMD (generic, avx2, avx512, avx512vnni, neon) overrides the choice, for tests
-// and bug reports; a level that this CPU or build lacks is not used, see Problem.
+// NANOFLUX_SIMD (generic, avx2, avx512, avx512vnni, neon, neon-dotprod,
+// neon-i8mm) overrides the choice, for tests and bug reports; a level that this
+// CPU or build lacks is not used, see Problem.
 package simd
 
 //go:generate go run ./genasm
@@ -21,7 +22,7 @@ const variable = "NANOFLUX_SIMD"
 // Table is the set of inner loops for one level of CPU features.
 type Table struct {
 	// Name of the level: "generic", "avx2", "avx512", "avx512vnni",
-	// "neon".
+	// "neon", "neon-dotprod", "neon-i8mm".
 	Name string
 
 	// Rows and Columns are the size of the tile that Multiply computes.

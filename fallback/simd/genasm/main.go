@@ -28,6 +28,7 @@ func main() {
 	arm64.packNEON()
 	arm64.write("multiply_arm64.s")
 	integerAMD64()
+	integerARM64()
 	vectors()
 }
 
