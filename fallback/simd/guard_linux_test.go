@@ -8,7 +8,7 @@ import (
 
 // guarded is a slice of n elements that ends where memory that may not be touched
 // begins.
-func guarded[T byte | int8 | int32 | float32](t *testing.T, n int) []T {
+func guarded[T byte | int8 | uint16 | int32 | float32](t *testing.T, n int) []T {
 	t.Helper()
 	page := syscall.Getpagesize()
 	size := n * int(unsafe.Sizeof(T(0)))

@@ -111,3 +111,11 @@ func geluErf(x float32) float32 {
 }
 
 func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
+
+// elu is eˣ − 1 where x is negative.
+func elu(x float32) float32 {
+	if !(x < 0) {
+		return x
+	}
+	return float32(math.Expm1(float64(x)))
+}

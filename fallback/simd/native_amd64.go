@@ -23,9 +23,16 @@ func packRowsAVX2(dst, src []float32, rows, height, depth, stride int) {
 	})
 }
 
+//go:noescape
+func features() uint32
+
 func native() []*Table {
 	var list []*Table
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+		const f16c = 1 << 29
+		if features()&f16c == 0 { // some emulators leave it out
+			vectorAVX2.FromFloat16, vectorAVX2.ToFloat16 = vectorGeneric.FromFloat16, vectorGeneric.ToFloat16
+		}
 		list = append(list, &Table{Name: "avx2", Rows: 6, Columns: 16, PackRows: packRowsAVX2, Vector: vectorAVX2, Multiply: func(depth int, a, b, c []float32, stride int) {
 			checkTile(6, 16, depth, a, b, c, stride)
 			multiplyAVX2(depth, &a[0], &b[0], &c[0], stride)

@@ -14,11 +14,17 @@ type Vector struct {
 	// out = a + b, a − b, a·b, a/b; the larger, the smaller of both. Where only
 	// a is NaN, the last two are a or b.
 	Add, Sub, Mul, Div, Max, Min func(out, a, b []float32)
+	// SquaredDifference is (a − b)². PRelu is a·b where a is negative.
+	SquaredDifference, PRelu func(out, a, b []float32)
 
 	AddScalar, SubScalar, MulScalar, DivScalar, MaxScalar, MinScalar func(out, a []float32, s float32)
 	// s − a, s/a.
 	ScalarSub, ScalarDiv func(out, a []float32, s float32)
 
+	SquaredDifferenceScalar func(out, a []float32, s float32)
+
+	// Mix is a·s + b·t. It may round twice or three times.
+	Mix func(out, a, b []float32, s, t float32)
 	// MulAdd is out + a·b. ScaleShift is a·s + t. Both may round once or twice.
 	MulAdd     func(out, a, b []float32)
 	ScaleShift func(out, a []float32, s, t float32)
@@ -36,12 +42,20 @@ type Vector struct {
 	Logistic, Tanh func(out, a []float32)
 	// GeluTanh is a·(1 + tanh(√(2/π)·(a + 0.044715·a³)))/2.
 	GeluTanh func(out, a []float32)
+	// GeluErf is a·Φ(a), Φ the normal distribution function, within 6 ulp.
+	GeluErf func(out, a []float32)
+	// Elu is eᵃ − 1 where a is negative, within 3 ulp.
+	Elu func(out, a []float32)
+	// Floor, Ceil and Round are whole numbers: the next below, the next above,
+	// the nearest with halves to the even one.
+	Floor, Ceil, Round func(out, a []float32)
 	// HardSwish is a·min(max(a+3, 0), 6)/6.
 	HardSwish func(out, a []float32)
 
-	// Sum of a; Largest of a, which must not be empty; SumSquares is Σ(a−s)².
-	Sum, Largest func(a []float32) float32
-	SumSquares   func(a []float32, s float32) float32
+	// Sum of a; SumSquares is Σ(a−s)². Largest and Smallest of a, which must not
+	// be empty.
+	Sum, Largest, Smallest func(a []float32) float32
+	SumSquares             func(a []float32, s float32) float32
 	// ExpSum is out = e^((a−s)·t), t positive, and its sum.
 	ExpSum func(out, a []float32, s, t float32) float32
 
@@ -50,6 +64,14 @@ type Vector struct {
 	// out = e^((a−b)·s) with b [Columns], added to sums.
 	LargestOfColumns func(a, sums []float32)
 	ExpSumOfColumns  func(out, a, b, sums []float32, s float32)
+
+	// Numbers of IEEE 754's 16 bits become float32, and back, rounded to the
+	// nearest, halves to the even one.
+	FromFloat16 func(out []float32, a []uint16)
+	ToFloat16   func(out []uint16, a []float32)
+	// (a − s)·t, s a whole number of less than 2²³.
+	FromInt8  func(out []float32, a []int8, s, t float32)
+	FromUint8 func(out []float32, a []uint8, s, t float32)
 }
 
 var negativeInfinity = float32(math.Inf(-1))
@@ -63,6 +85,14 @@ func sumOf(x []float32) float32 {
 		}
 	}
 	return x[0]
+}
+
+func smallestOf(x []float32) float32 {
+	least := x[0]
+	for _, v := range x {
+		least = min(least, v)
+	}
+	return least
 }
 
 func largestOf(x []float32) float32 {

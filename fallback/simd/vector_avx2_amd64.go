@@ -39,6 +39,12 @@ func vectorMinAVX2(n int, out, a, b, sums *float32, s, t float32)
 func vectorMinScalarAVX2(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
+func vectorSquaredDifferenceAVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorSquaredDifferenceScalarAVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
 func vectorScalarSubAVX2(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
@@ -49,6 +55,12 @@ func vectorClampAVX2(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
 func vectorLeakyReluAVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorPReluAVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorMixAVX2(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
 func vectorMulAddAVX2(n int, out, a, b, sums *float32, s, t float32)
@@ -81,6 +93,21 @@ func vectorTanhAVX2(n int, out, a, b, sums *float32, s, t float32)
 func vectorGeluTanhAVX2(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
+func vectorGeluErfAVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorEluAVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorFloorAVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorCeilAVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorRoundAVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
 func vectorHardSwishAVX2(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
@@ -88,6 +115,9 @@ func vectorSumAVX2(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
 func vectorLargestAVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorSmallestAVX2(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
 func vectorLargestOfColumnsAVX2(n int, out, a, b, sums *float32, s, t float32)
@@ -101,41 +131,67 @@ func vectorExpSumAVX2(n int, out, a, b, sums *float32, s, t float32)
 //go:noescape
 func vectorExpSumOfColumnsAVX2(n int, out, a, b, sums *float32, s, t float32)
 
+//go:noescape
+func vectorFromFloat16AVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorToFloat16AVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorFromInt8AVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorFromUint8AVX2(n int, out, a, b, sums *float32, s, t float32)
+
 // vectorAVX2 are the loops on vectors of 8 elements.
 var vectorAVX2 = Vector{
-	Add:              addAVX2,
-	AddScalar:        addScalarAVX2,
-	Sub:              subAVX2,
-	SubScalar:        subScalarAVX2,
-	Mul:              mulAVX2,
-	MulScalar:        mulScalarAVX2,
-	Div:              divAVX2,
-	DivScalar:        divScalarAVX2,
-	Max:              maxAVX2,
-	MaxScalar:        maxScalarAVX2,
-	Min:              minAVX2,
-	MinScalar:        minScalarAVX2,
-	ScalarSub:        scalarSubAVX2,
-	ScalarDiv:        scalarDivAVX2,
-	Clamp:            clampAVX2,
-	LeakyRelu:        leakyReluAVX2,
-	MulAdd:           mulAddAVX2,
-	ScaleShift:       scaleShiftAVX2,
-	Neg:              negAVX2,
-	Abs:              absAVX2,
-	Sqrt:             sqrtAVX2,
-	Rsqrt:            rsqrtAVX2,
-	Exp:              expAVX2,
-	Logistic:         logisticAVX2,
-	Tanh:             tanhAVX2,
-	GeluTanh:         geluTanhAVX2,
-	HardSwish:        hardSwishAVX2,
-	Sum:              sumAVX2,
-	Largest:          largestAVX2,
-	LargestOfColumns: largestOfColumnsAVX2,
-	SumSquares:       sumSquaresAVX2,
-	ExpSum:           expSumAVX2,
-	ExpSumOfColumns:  expSumOfColumnsAVX2,
+	Add:                     addAVX2,
+	AddScalar:               addScalarAVX2,
+	Sub:                     subAVX2,
+	SubScalar:               subScalarAVX2,
+	Mul:                     mulAVX2,
+	MulScalar:               mulScalarAVX2,
+	Div:                     divAVX2,
+	DivScalar:               divScalarAVX2,
+	Max:                     maxAVX2,
+	MaxScalar:               maxScalarAVX2,
+	Min:                     minAVX2,
+	MinScalar:               minScalarAVX2,
+	SquaredDifference:       squaredDifferenceAVX2,
+	SquaredDifferenceScalar: squaredDifferenceScalarAVX2,
+	ScalarSub:               scalarSubAVX2,
+	ScalarDiv:               scalarDivAVX2,
+	Clamp:                   clampAVX2,
+	LeakyRelu:               leakyReluAVX2,
+	PRelu:                   pReluAVX2,
+	Mix:                     mixAVX2,
+	MulAdd:                  mulAddAVX2,
+	ScaleShift:              scaleShiftAVX2,
+	Neg:                     negAVX2,
+	Abs:                     absAVX2,
+	Sqrt:                    sqrtAVX2,
+	Rsqrt:                   rsqrtAVX2,
+	Exp:                     expAVX2,
+	Logistic:                logisticAVX2,
+	Tanh:                    tanhAVX2,
+	GeluTanh:                geluTanhAVX2,
+	GeluErf:                 geluErfAVX2,
+	Elu:                     eluAVX2,
+	Floor:                   floorAVX2,
+	Ceil:                    ceilAVX2,
+	Round:                   roundAVX2,
+	HardSwish:               hardSwishAVX2,
+	Sum:                     sumAVX2,
+	Largest:                 largestAVX2,
+	Smallest:                smallestAVX2,
+	LargestOfColumns:        largestOfColumnsAVX2,
+	SumSquares:              sumSquaresAVX2,
+	ExpSum:                  expSumAVX2,
+	ExpSumOfColumns:         expSumOfColumnsAVX2,
+	FromFloat16:             fromFloat16AVX2,
+	ToFloat16:               toFloat16AVX2,
+	FromInt8:                fromInt8AVX2,
+	FromUint8:               fromUint8AVX2,
 }
 
 func addAVX2(out, a, b []float32) {
@@ -146,7 +202,9 @@ func addAVX2(out, a, b []float32) {
 		vectorAddAVX2(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, y, z [8]float32
+		var x [8]float32
+		var y [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		vectorAddAVX2(1, &z[0], &x[0], &y[0], nil, 0, 0)
@@ -161,7 +219,8 @@ func addScalarAVX2(out, a []float32, s float32) {
 		vectorAddScalarAVX2(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorAddScalarAVX2(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -176,7 +235,9 @@ func subAVX2(out, a, b []float32) {
 		vectorSubAVX2(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, y, z [8]float32
+		var x [8]float32
+		var y [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		vectorSubAVX2(1, &z[0], &x[0], &y[0], nil, 0, 0)
@@ -191,7 +252,8 @@ func subScalarAVX2(out, a []float32, s float32) {
 		vectorSubScalarAVX2(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorSubScalarAVX2(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -206,7 +268,9 @@ func mulAVX2(out, a, b []float32) {
 		vectorMulAVX2(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, y, z [8]float32
+		var x [8]float32
+		var y [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		vectorMulAVX2(1, &z[0], &x[0], &y[0], nil, 0, 0)
@@ -221,7 +285,8 @@ func mulScalarAVX2(out, a []float32, s float32) {
 		vectorMulScalarAVX2(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorMulScalarAVX2(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -236,7 +301,9 @@ func divAVX2(out, a, b []float32) {
 		vectorDivAVX2(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, y, z [8]float32
+		var x [8]float32
+		var y [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		vectorDivAVX2(1, &z[0], &x[0], &y[0], nil, 0, 0)
@@ -251,7 +318,8 @@ func divScalarAVX2(out, a []float32, s float32) {
 		vectorDivScalarAVX2(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorDivScalarAVX2(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -266,7 +334,9 @@ func maxAVX2(out, a, b []float32) {
 		vectorMaxAVX2(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, y, z [8]float32
+		var x [8]float32
+		var y [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		vectorMaxAVX2(1, &z[0], &x[0], &y[0], nil, 0, 0)
@@ -281,7 +351,8 @@ func maxScalarAVX2(out, a []float32, s float32) {
 		vectorMaxScalarAVX2(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorMaxScalarAVX2(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -296,7 +367,9 @@ func minAVX2(out, a, b []float32) {
 		vectorMinAVX2(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, y, z [8]float32
+		var x [8]float32
+		var y [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		vectorMinAVX2(1, &z[0], &x[0], &y[0], nil, 0, 0)
@@ -311,9 +384,43 @@ func minScalarAVX2(out, a []float32, s float32) {
 		vectorMinScalarAVX2(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorMinScalarAVX2(1, &z[0], &x[0], nil, nil, s, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func squaredDifferenceAVX2(out, a, b []float32) {
+	a = a[:len(out)]
+	b = b[:len(out)]
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorSquaredDifferenceAVX2(whole, &out[0], &a[0], &b[0], nil, 0, 0)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]float32
+		var y [8]float32
+		var z [8]float32
+		copy(x[:], a[done:])
+		copy(y[:], b[done:])
+		vectorSquaredDifferenceAVX2(1, &z[0], &x[0], &y[0], nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func squaredDifferenceScalarAVX2(out, a []float32, s float32) {
+	a = a[:len(out)]
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorSquaredDifferenceScalarAVX2(whole, &out[0], &a[0], nil, nil, s, 0)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]float32
+		var z [8]float32
+		copy(x[:], a[done:])
+		vectorSquaredDifferenceScalarAVX2(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
 	}
 }
@@ -325,7 +432,8 @@ func scalarSubAVX2(out, a []float32, s float32) {
 		vectorScalarSubAVX2(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorScalarSubAVX2(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -339,7 +447,8 @@ func scalarDivAVX2(out, a []float32, s float32) {
 		vectorScalarDivAVX2(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorScalarDivAVX2(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -353,7 +462,8 @@ func clampAVX2(out, a []float32, s, t float32) {
 		vectorClampAVX2(whole, &out[0], &a[0], nil, nil, s, t)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorClampAVX2(1, &z[0], &x[0], nil, nil, s, t)
 		copy(out[done:], z[:])
@@ -367,9 +477,46 @@ func leakyReluAVX2(out, a []float32, s float32) {
 		vectorLeakyReluAVX2(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorLeakyReluAVX2(1, &z[0], &x[0], nil, nil, s, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func pReluAVX2(out, a, b []float32) {
+	a = a[:len(out)]
+	b = b[:len(out)]
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorPReluAVX2(whole, &out[0], &a[0], &b[0], nil, 0, 0)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]float32
+		var y [8]float32
+		var z [8]float32
+		copy(x[:], a[done:])
+		copy(y[:], b[done:])
+		vectorPReluAVX2(1, &z[0], &x[0], &y[0], nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func mixAVX2(out, a, b []float32, s, t float32) {
+	a = a[:len(out)]
+	b = b[:len(out)]
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorMixAVX2(whole, &out[0], &a[0], &b[0], nil, s, t)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]float32
+		var y [8]float32
+		var z [8]float32
+		copy(x[:], a[done:])
+		copy(y[:], b[done:])
+		vectorMixAVX2(1, &z[0], &x[0], &y[0], nil, s, t)
 		copy(out[done:], z[:])
 	}
 }
@@ -382,7 +529,9 @@ func mulAddAVX2(out, a, b []float32) {
 		vectorMulAddAVX2(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, y, z [8]float32
+		var x [8]float32
+		var y [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		copy(z[:], out[done:])
@@ -398,7 +547,8 @@ func scaleShiftAVX2(out, a []float32, s, t float32) {
 		vectorScaleShiftAVX2(whole, &out[0], &a[0], nil, nil, s, t)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorScaleShiftAVX2(1, &z[0], &x[0], nil, nil, s, t)
 		copy(out[done:], z[:])
@@ -412,7 +562,8 @@ func negAVX2(out, a []float32) {
 		vectorNegAVX2(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorNegAVX2(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -426,7 +577,8 @@ func absAVX2(out, a []float32) {
 		vectorAbsAVX2(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorAbsAVX2(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -440,7 +592,8 @@ func sqrtAVX2(out, a []float32) {
 		vectorSqrtAVX2(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorSqrtAVX2(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -454,7 +607,8 @@ func rsqrtAVX2(out, a []float32) {
 		vectorRsqrtAVX2(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorRsqrtAVX2(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -468,7 +622,8 @@ func expAVX2(out, a []float32) {
 		vectorExpAVX2(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorExpAVX2(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -482,7 +637,8 @@ func logisticAVX2(out, a []float32) {
 		vectorLogisticAVX2(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorLogisticAVX2(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -496,7 +652,8 @@ func tanhAVX2(out, a []float32) {
 		vectorTanhAVX2(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorTanhAVX2(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -510,9 +667,85 @@ func geluTanhAVX2(out, a []float32) {
 		vectorGeluTanhAVX2(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorGeluTanhAVX2(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func geluErfAVX2(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorGeluErfAVX2(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]float32
+		var z [8]float32
+		copy(x[:], a[done:])
+		vectorGeluErfAVX2(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func eluAVX2(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorEluAVX2(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]float32
+		var z [8]float32
+		copy(x[:], a[done:])
+		vectorEluAVX2(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func floorAVX2(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorFloorAVX2(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]float32
+		var z [8]float32
+		copy(x[:], a[done:])
+		vectorFloorAVX2(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func ceilAVX2(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorCeilAVX2(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]float32
+		var z [8]float32
+		copy(x[:], a[done:])
+		vectorCeilAVX2(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func roundAVX2(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorRoundAVX2(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]float32
+		var z [8]float32
+		copy(x[:], a[done:])
+		vectorRoundAVX2(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
 	}
 }
@@ -524,7 +757,8 @@ func hardSwishAVX2(out, a []float32) {
 		vectorHardSwishAVX2(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		copy(x[:], a[done:])
 		vectorHardSwishAVX2(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -565,6 +799,26 @@ func largestAVX2(a []float32) float32 {
 	return largestOf(sums[:])
 }
 
+func smallestAVX2(a []float32) float32 {
+	var sums [8]float32
+	for i := range sums {
+		sums[i] = a[0]
+	}
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorSmallestAVX2(whole, nil, &a[0], nil, &sums[0], 0, 0)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]float32
+		for i := range x {
+			x[i] = a[0]
+		}
+		copy(x[:], a[done:])
+		vectorSmallestAVX2(1, nil, &x[0], nil, &sums[0], 0, 0)
+	}
+	return smallestOf(sums[:])
+}
+
 func largestOfColumnsAVX2(a, sums []float32) {
 	if len(a)%16 != 0 || len(sums) < 16 {
 		panic("simd: columns outside their slices")
@@ -599,7 +853,8 @@ func expSumAVX2(out, a []float32, s, t float32) float32 {
 		vectorExpSumAVX2(whole, &out[0], &a[0], nil, &sums[0], s, t)
 	}
 	if done := whole * 8; done < len(a) {
-		var x, z [8]float32
+		var x [8]float32
+		var z [8]float32
 		for i := range x {
 			x[i] = negativeInfinity
 		}
@@ -617,5 +872,65 @@ func expSumOfColumnsAVX2(out, a, b, sums []float32, s float32) {
 	}
 	if len(a) > 0 {
 		vectorExpSumOfColumnsAVX2(len(a)/8, &out[0], &a[0], &b[0], &sums[0], s, 0)
+	}
+}
+
+func fromFloat16AVX2(out []float32, a []uint16) {
+	a = a[:len(out)]
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorFromFloat16AVX2(whole, &out[0], asFloats(&a[0]), nil, nil, 0, 0)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]uint16
+		var z [8]float32
+		copy(x[:], a[done:])
+		vectorFromFloat16AVX2(1, &z[0], asFloats(&x[0]), nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func toFloat16AVX2(out []uint16, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorToFloat16AVX2(whole, asFloats(&out[0]), &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]float32
+		var z [8]uint16
+		copy(x[:], a[done:])
+		vectorToFloat16AVX2(1, asFloats(&z[0]), &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func fromInt8AVX2(out []float32, a []int8, s, t float32) {
+	a = a[:len(out)]
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorFromInt8AVX2(whole, &out[0], asFloats(&a[0]), nil, nil, s, t)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]int8
+		var z [8]float32
+		copy(x[:], a[done:])
+		vectorFromInt8AVX2(1, &z[0], asFloats(&x[0]), nil, nil, s, t)
+		copy(out[done:], z[:])
+	}
+}
+
+func fromUint8AVX2(out []float32, a []uint8, s, t float32) {
+	a = a[:len(out)]
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorFromUint8AVX2(whole, &out[0], asFloats(&a[0]), nil, nil, s, t)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]uint8
+		var z [8]float32
+		copy(x[:], a[done:])
+		vectorFromUint8AVX2(1, &z[0], asFloats(&x[0]), nil, nil, s, t)
+		copy(out[done:], z[:])
 	}
 }

@@ -39,6 +39,12 @@ func vectorMinAVX512(n int, out, a, b, sums *float32, s, t float32)
 func vectorMinScalarAVX512(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
+func vectorSquaredDifferenceAVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorSquaredDifferenceScalarAVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
 func vectorScalarSubAVX512(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
@@ -49,6 +55,12 @@ func vectorClampAVX512(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
 func vectorLeakyReluAVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorPReluAVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorMixAVX512(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
 func vectorMulAddAVX512(n int, out, a, b, sums *float32, s, t float32)
@@ -81,6 +93,21 @@ func vectorTanhAVX512(n int, out, a, b, sums *float32, s, t float32)
 func vectorGeluTanhAVX512(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
+func vectorGeluErfAVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorEluAVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorFloorAVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorCeilAVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorRoundAVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
 func vectorHardSwishAVX512(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
@@ -88,6 +115,9 @@ func vectorSumAVX512(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
 func vectorLargestAVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorSmallestAVX512(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
 func vectorLargestOfColumnsAVX512(n int, out, a, b, sums *float32, s, t float32)
@@ -101,41 +131,67 @@ func vectorExpSumAVX512(n int, out, a, b, sums *float32, s, t float32)
 //go:noescape
 func vectorExpSumOfColumnsAVX512(n int, out, a, b, sums *float32, s, t float32)
 
+//go:noescape
+func vectorFromFloat16AVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorToFloat16AVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorFromInt8AVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorFromUint8AVX512(n int, out, a, b, sums *float32, s, t float32)
+
 // vectorAVX512 are the loops on vectors of 16 elements.
 var vectorAVX512 = Vector{
-	Add:              addAVX512,
-	AddScalar:        addScalarAVX512,
-	Sub:              subAVX512,
-	SubScalar:        subScalarAVX512,
-	Mul:              mulAVX512,
-	MulScalar:        mulScalarAVX512,
-	Div:              divAVX512,
-	DivScalar:        divScalarAVX512,
-	Max:              maxAVX512,
-	MaxScalar:        maxScalarAVX512,
-	Min:              minAVX512,
-	MinScalar:        minScalarAVX512,
-	ScalarSub:        scalarSubAVX512,
-	ScalarDiv:        scalarDivAVX512,
-	Clamp:            clampAVX512,
-	LeakyRelu:        leakyReluAVX512,
-	MulAdd:           mulAddAVX512,
-	ScaleShift:       scaleShiftAVX512,
-	Neg:              negAVX512,
-	Abs:              absAVX512,
-	Sqrt:             sqrtAVX512,
-	Rsqrt:            rsqrtAVX512,
-	Exp:              expAVX512,
-	Logistic:         logisticAVX512,
-	Tanh:             tanhAVX512,
-	GeluTanh:         geluTanhAVX512,
-	HardSwish:        hardSwishAVX512,
-	Sum:              sumAVX512,
-	Largest:          largestAVX512,
-	LargestOfColumns: largestOfColumnsAVX512,
-	SumSquares:       sumSquaresAVX512,
-	ExpSum:           expSumAVX512,
-	ExpSumOfColumns:  expSumOfColumnsAVX512,
+	Add:                     addAVX512,
+	AddScalar:               addScalarAVX512,
+	Sub:                     subAVX512,
+	SubScalar:               subScalarAVX512,
+	Mul:                     mulAVX512,
+	MulScalar:               mulScalarAVX512,
+	Div:                     divAVX512,
+	DivScalar:               divScalarAVX512,
+	Max:                     maxAVX512,
+	MaxScalar:               maxScalarAVX512,
+	Min:                     minAVX512,
+	MinScalar:               minScalarAVX512,
+	SquaredDifference:       squaredDifferenceAVX512,
+	SquaredDifferenceScalar: squaredDifferenceScalarAVX512,
+	ScalarSub:               scalarSubAVX512,
+	ScalarDiv:               scalarDivAVX512,
+	Clamp:                   clampAVX512,
+	LeakyRelu:               leakyReluAVX512,
+	PRelu:                   pReluAVX512,
+	Mix:                     mixAVX512,
+	MulAdd:                  mulAddAVX512,
+	ScaleShift:              scaleShiftAVX512,
+	Neg:                     negAVX512,
+	Abs:                     absAVX512,
+	Sqrt:                    sqrtAVX512,
+	Rsqrt:                   rsqrtAVX512,
+	Exp:                     expAVX512,
+	Logistic:                logisticAVX512,
+	Tanh:                    tanhAVX512,
+	GeluTanh:                geluTanhAVX512,
+	GeluErf:                 geluErfAVX512,
+	Elu:                     eluAVX512,
+	Floor:                   floorAVX512,
+	Ceil:                    ceilAVX512,
+	Round:                   roundAVX512,
+	HardSwish:               hardSwishAVX512,
+	Sum:                     sumAVX512,
+	Largest:                 largestAVX512,
+	Smallest:                smallestAVX512,
+	LargestOfColumns:        largestOfColumnsAVX512,
+	SumSquares:              sumSquaresAVX512,
+	ExpSum:                  expSumAVX512,
+	ExpSumOfColumns:         expSumOfColumnsAVX512,
+	FromFloat16:             fromFloat16AVX512,
+	ToFloat16:               toFloat16AVX512,
+	FromInt8:                fromInt8AVX512,
+	FromUint8:               fromUint8AVX512,
 }
 
 func addAVX512(out, a, b []float32) {
@@ -146,7 +202,9 @@ func addAVX512(out, a, b []float32) {
 		vectorAddAVX512(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, y, z [16]float32
+		var x [16]float32
+		var y [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		vectorAddAVX512(1, &z[0], &x[0], &y[0], nil, 0, 0)
@@ -161,7 +219,8 @@ func addScalarAVX512(out, a []float32, s float32) {
 		vectorAddScalarAVX512(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorAddScalarAVX512(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -176,7 +235,9 @@ func subAVX512(out, a, b []float32) {
 		vectorSubAVX512(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, y, z [16]float32
+		var x [16]float32
+		var y [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		vectorSubAVX512(1, &z[0], &x[0], &y[0], nil, 0, 0)
@@ -191,7 +252,8 @@ func subScalarAVX512(out, a []float32, s float32) {
 		vectorSubScalarAVX512(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorSubScalarAVX512(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -206,7 +268,9 @@ func mulAVX512(out, a, b []float32) {
 		vectorMulAVX512(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, y, z [16]float32
+		var x [16]float32
+		var y [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		vectorMulAVX512(1, &z[0], &x[0], &y[0], nil, 0, 0)
@@ -221,7 +285,8 @@ func mulScalarAVX512(out, a []float32, s float32) {
 		vectorMulScalarAVX512(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorMulScalarAVX512(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -236,7 +301,9 @@ func divAVX512(out, a, b []float32) {
 		vectorDivAVX512(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, y, z [16]float32
+		var x [16]float32
+		var y [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		vectorDivAVX512(1, &z[0], &x[0], &y[0], nil, 0, 0)
@@ -251,7 +318,8 @@ func divScalarAVX512(out, a []float32, s float32) {
 		vectorDivScalarAVX512(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorDivScalarAVX512(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -266,7 +334,9 @@ func maxAVX512(out, a, b []float32) {
 		vectorMaxAVX512(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, y, z [16]float32
+		var x [16]float32
+		var y [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		vectorMaxAVX512(1, &z[0], &x[0], &y[0], nil, 0, 0)
@@ -281,7 +351,8 @@ func maxScalarAVX512(out, a []float32, s float32) {
 		vectorMaxScalarAVX512(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorMaxScalarAVX512(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -296,7 +367,9 @@ func minAVX512(out, a, b []float32) {
 		vectorMinAVX512(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, y, z [16]float32
+		var x [16]float32
+		var y [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		vectorMinAVX512(1, &z[0], &x[0], &y[0], nil, 0, 0)
@@ -311,9 +384,43 @@ func minScalarAVX512(out, a []float32, s float32) {
 		vectorMinScalarAVX512(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorMinScalarAVX512(1, &z[0], &x[0], nil, nil, s, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func squaredDifferenceAVX512(out, a, b []float32) {
+	a = a[:len(out)]
+	b = b[:len(out)]
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorSquaredDifferenceAVX512(whole, &out[0], &a[0], &b[0], nil, 0, 0)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]float32
+		var y [16]float32
+		var z [16]float32
+		copy(x[:], a[done:])
+		copy(y[:], b[done:])
+		vectorSquaredDifferenceAVX512(1, &z[0], &x[0], &y[0], nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func squaredDifferenceScalarAVX512(out, a []float32, s float32) {
+	a = a[:len(out)]
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorSquaredDifferenceScalarAVX512(whole, &out[0], &a[0], nil, nil, s, 0)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]float32
+		var z [16]float32
+		copy(x[:], a[done:])
+		vectorSquaredDifferenceScalarAVX512(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
 	}
 }
@@ -325,7 +432,8 @@ func scalarSubAVX512(out, a []float32, s float32) {
 		vectorScalarSubAVX512(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorScalarSubAVX512(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -339,7 +447,8 @@ func scalarDivAVX512(out, a []float32, s float32) {
 		vectorScalarDivAVX512(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorScalarDivAVX512(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -353,7 +462,8 @@ func clampAVX512(out, a []float32, s, t float32) {
 		vectorClampAVX512(whole, &out[0], &a[0], nil, nil, s, t)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorClampAVX512(1, &z[0], &x[0], nil, nil, s, t)
 		copy(out[done:], z[:])
@@ -367,9 +477,46 @@ func leakyReluAVX512(out, a []float32, s float32) {
 		vectorLeakyReluAVX512(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorLeakyReluAVX512(1, &z[0], &x[0], nil, nil, s, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func pReluAVX512(out, a, b []float32) {
+	a = a[:len(out)]
+	b = b[:len(out)]
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorPReluAVX512(whole, &out[0], &a[0], &b[0], nil, 0, 0)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]float32
+		var y [16]float32
+		var z [16]float32
+		copy(x[:], a[done:])
+		copy(y[:], b[done:])
+		vectorPReluAVX512(1, &z[0], &x[0], &y[0], nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func mixAVX512(out, a, b []float32, s, t float32) {
+	a = a[:len(out)]
+	b = b[:len(out)]
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorMixAVX512(whole, &out[0], &a[0], &b[0], nil, s, t)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]float32
+		var y [16]float32
+		var z [16]float32
+		copy(x[:], a[done:])
+		copy(y[:], b[done:])
+		vectorMixAVX512(1, &z[0], &x[0], &y[0], nil, s, t)
 		copy(out[done:], z[:])
 	}
 }
@@ -382,7 +529,9 @@ func mulAddAVX512(out, a, b []float32) {
 		vectorMulAddAVX512(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, y, z [16]float32
+		var x [16]float32
+		var y [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		copy(z[:], out[done:])
@@ -398,7 +547,8 @@ func scaleShiftAVX512(out, a []float32, s, t float32) {
 		vectorScaleShiftAVX512(whole, &out[0], &a[0], nil, nil, s, t)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorScaleShiftAVX512(1, &z[0], &x[0], nil, nil, s, t)
 		copy(out[done:], z[:])
@@ -412,7 +562,8 @@ func negAVX512(out, a []float32) {
 		vectorNegAVX512(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorNegAVX512(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -426,7 +577,8 @@ func absAVX512(out, a []float32) {
 		vectorAbsAVX512(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorAbsAVX512(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -440,7 +592,8 @@ func sqrtAVX512(out, a []float32) {
 		vectorSqrtAVX512(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorSqrtAVX512(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -454,7 +607,8 @@ func rsqrtAVX512(out, a []float32) {
 		vectorRsqrtAVX512(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorRsqrtAVX512(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -468,7 +622,8 @@ func expAVX512(out, a []float32) {
 		vectorExpAVX512(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorExpAVX512(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -482,7 +637,8 @@ func logisticAVX512(out, a []float32) {
 		vectorLogisticAVX512(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorLogisticAVX512(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -496,7 +652,8 @@ func tanhAVX512(out, a []float32) {
 		vectorTanhAVX512(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorTanhAVX512(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -510,9 +667,85 @@ func geluTanhAVX512(out, a []float32) {
 		vectorGeluTanhAVX512(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorGeluTanhAVX512(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func geluErfAVX512(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorGeluErfAVX512(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]float32
+		var z [16]float32
+		copy(x[:], a[done:])
+		vectorGeluErfAVX512(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func eluAVX512(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorEluAVX512(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]float32
+		var z [16]float32
+		copy(x[:], a[done:])
+		vectorEluAVX512(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func floorAVX512(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorFloorAVX512(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]float32
+		var z [16]float32
+		copy(x[:], a[done:])
+		vectorFloorAVX512(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func ceilAVX512(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorCeilAVX512(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]float32
+		var z [16]float32
+		copy(x[:], a[done:])
+		vectorCeilAVX512(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func roundAVX512(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorRoundAVX512(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]float32
+		var z [16]float32
+		copy(x[:], a[done:])
+		vectorRoundAVX512(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
 	}
 }
@@ -524,7 +757,8 @@ func hardSwishAVX512(out, a []float32) {
 		vectorHardSwishAVX512(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		copy(x[:], a[done:])
 		vectorHardSwishAVX512(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -565,6 +799,26 @@ func largestAVX512(a []float32) float32 {
 	return largestOf(sums[:])
 }
 
+func smallestAVX512(a []float32) float32 {
+	var sums [16]float32
+	for i := range sums {
+		sums[i] = a[0]
+	}
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorSmallestAVX512(whole, nil, &a[0], nil, &sums[0], 0, 0)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]float32
+		for i := range x {
+			x[i] = a[0]
+		}
+		copy(x[:], a[done:])
+		vectorSmallestAVX512(1, nil, &x[0], nil, &sums[0], 0, 0)
+	}
+	return smallestOf(sums[:])
+}
+
 func largestOfColumnsAVX512(a, sums []float32) {
 	if len(a)%32 != 0 || len(sums) < 32 {
 		panic("simd: columns outside their slices")
@@ -599,7 +853,8 @@ func expSumAVX512(out, a []float32, s, t float32) float32 {
 		vectorExpSumAVX512(whole, &out[0], &a[0], nil, &sums[0], s, t)
 	}
 	if done := whole * 16; done < len(a) {
-		var x, z [16]float32
+		var x [16]float32
+		var z [16]float32
 		for i := range x {
 			x[i] = negativeInfinity
 		}
@@ -617,5 +872,65 @@ func expSumOfColumnsAVX512(out, a, b, sums []float32, s float32) {
 	}
 	if len(a) > 0 {
 		vectorExpSumOfColumnsAVX512(len(a)/16, &out[0], &a[0], &b[0], &sums[0], s, 0)
+	}
+}
+
+func fromFloat16AVX512(out []float32, a []uint16) {
+	a = a[:len(out)]
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorFromFloat16AVX512(whole, &out[0], asFloats(&a[0]), nil, nil, 0, 0)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]uint16
+		var z [16]float32
+		copy(x[:], a[done:])
+		vectorFromFloat16AVX512(1, &z[0], asFloats(&x[0]), nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func toFloat16AVX512(out []uint16, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorToFloat16AVX512(whole, asFloats(&out[0]), &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]float32
+		var z [16]uint16
+		copy(x[:], a[done:])
+		vectorToFloat16AVX512(1, asFloats(&z[0]), &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func fromInt8AVX512(out []float32, a []int8, s, t float32) {
+	a = a[:len(out)]
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorFromInt8AVX512(whole, &out[0], asFloats(&a[0]), nil, nil, s, t)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]int8
+		var z [16]float32
+		copy(x[:], a[done:])
+		vectorFromInt8AVX512(1, &z[0], asFloats(&x[0]), nil, nil, s, t)
+		copy(out[done:], z[:])
+	}
+}
+
+func fromUint8AVX512(out []float32, a []uint8, s, t float32) {
+	a = a[:len(out)]
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorFromUint8AVX512(whole, &out[0], asFloats(&a[0]), nil, nil, s, t)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]uint8
+		var z [16]float32
+		copy(x[:], a[done:])
+		vectorFromUint8AVX512(1, &z[0], asFloats(&x[0]), nil, nil, s, t)
+		copy(out[done:], z[:])
 	}
 }

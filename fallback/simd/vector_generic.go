@@ -1,6 +1,10 @@
 package simd
 
-import "math"
+import (
+	"math"
+
+	"github.com/x448/float16"
+)
 
 // vectorGeneric is plain Go, for every platform; explicit conversions forbid
 // fused multiply-add, so that it gives the same bits everywhere.
@@ -11,6 +15,15 @@ var vectorGeneric = Vector{
 	Div: pairwise(func(a, b float32) float32 { return a / b }), DivScalar: withScalar(func(a, s float32) float32 { return a / s }),
 	Max: pairwise(larger), MaxScalar: withScalar(larger),
 	Min: pairwise(smaller), MinScalar: withScalar(smaller),
+	SquaredDifference:       pairwise(squaredDifference),
+	SquaredDifferenceScalar: withScalar(squaredDifference),
+	PRelu:                   pairwise(leaky),
+	Mix: func(out, a, b []float32, s, t float32) {
+		a, b = a[:len(out)], b[:len(out)]
+		for i := range out {
+			out[i] = float32(a[i]*s) + float32(b[i]*t)
+		}
+	},
 	ScalarSub: withScalar(func(a, s float32) float32 { return s - a }),
 	ScalarDiv: withScalar(func(a, s float32) float32 { return s / a }),
 	MulAdd: func(out, a, b []float32) {
@@ -29,12 +42,7 @@ var vectorGeneric = Vector{
 			out[i] = min(max(x, s), t)
 		}
 	},
-	LeakyRelu: withScalar(func(a, s float32) float32 {
-		if a < 0 {
-			return a * s
-		}
-		return a
-	}),
+	LeakyRelu: withScalar(leaky),
 	Neg:       each(func(x float32) float32 { return -x }),
 	Abs:       each(func(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }),
 	Sqrt:      each(sqrt),
@@ -43,9 +51,15 @@ var vectorGeneric = Vector{
 	Logistic:  each(logistic),
 	Tanh:      each(tanh),
 	GeluTanh:  each(geluTanh),
+	GeluErf:   each(geluErf),
+	Elu:       each(elu),
+	Floor:     each(func(x float32) float32 { return float32(math.Floor(float64(x))) }),
+	Ceil:      each(func(x float32) float32 { return float32(math.Ceil(float64(x))) }),
+	Round:     each(func(x float32) float32 { return float32(math.RoundToEven(float64(x))) }),
 	HardSwish: each(func(x float32) float32 { return x * float32(min(max(x+3, 0), 6)*(1.0/6)) }),
 	Sum:       totalGeneric,
 	Largest:   largestOf,
+	Smallest:  smallestOf,
 	SumSquares: func(a []float32, s float32) float32 {
 		var sums [4]float32
 		for i, x := range a {
@@ -71,6 +85,37 @@ var vectorGeneric = Vector{
 			sums[i%genericColumns] += out[i]
 		}
 	},
+	FromFloat16: fromFloat16Generic,
+	ToFloat16:   toFloat16Generic,
+	FromInt8:    fromBytes[int8],
+	FromUint8:   fromBytes[uint8],
+}
+
+func fromFloat16Generic(out []float32, a []uint16) {
+	for i, x := range a[:len(out)] {
+		out[i] = float16.Frombits(x).Float32()
+	}
+}
+
+func toFloat16Generic(out []uint16, a []float32) {
+	for i, x := range a[:len(out)] {
+		out[i] = float16.Fromfloat32(x).Bits()
+	}
+}
+
+func fromBytes[T int8 | uint8](out []float32, a []T, s, t float32) {
+	for i, x := range a[:len(out)] {
+		out[i] = (float32(x) - s) * t
+	}
+}
+
+func squaredDifference(a, b float32) float32 { return (a - b) * (a - b) }
+
+func leaky(a, s float32) float32 {
+	if a < 0 {
+		return a * s
+	}
+	return a
 }
 
 // The most frequent operators have loops of their own: a call for each element

@@ -39,6 +39,12 @@ func vectorMinNEON(n int, out, a, b, sums *float32, s, t float32)
 func vectorMinScalarNEON(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
+func vectorSquaredDifferenceNEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorSquaredDifferenceScalarNEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
 func vectorScalarSubNEON(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
@@ -49,6 +55,12 @@ func vectorClampNEON(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
 func vectorLeakyReluNEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorPReluNEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorMixNEON(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
 func vectorMulAddNEON(n int, out, a, b, sums *float32, s, t float32)
@@ -81,6 +93,21 @@ func vectorTanhNEON(n int, out, a, b, sums *float32, s, t float32)
 func vectorGeluTanhNEON(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
+func vectorGeluErfNEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorEluNEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorFloorNEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorCeilNEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorRoundNEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
 func vectorHardSwishNEON(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
@@ -88,6 +115,9 @@ func vectorSumNEON(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
 func vectorLargestNEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorSmallestNEON(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
 func vectorLargestOfColumnsNEON(n int, out, a, b, sums *float32, s, t float32)
@@ -101,41 +131,67 @@ func vectorExpSumNEON(n int, out, a, b, sums *float32, s, t float32)
 //go:noescape
 func vectorExpSumOfColumnsNEON(n int, out, a, b, sums *float32, s, t float32)
 
+//go:noescape
+func vectorFromFloat16NEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorToFloat16NEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorFromInt8NEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorFromUint8NEON(n int, out, a, b, sums *float32, s, t float32)
+
 // vectorNEON are the loops on vectors of 4 elements.
 var vectorNEON = Vector{
-	Add:              addNEON,
-	AddScalar:        addScalarNEON,
-	Sub:              subNEON,
-	SubScalar:        subScalarNEON,
-	Mul:              mulNEON,
-	MulScalar:        mulScalarNEON,
-	Div:              divNEON,
-	DivScalar:        divScalarNEON,
-	Max:              maxNEON,
-	MaxScalar:        maxScalarNEON,
-	Min:              minNEON,
-	MinScalar:        minScalarNEON,
-	ScalarSub:        scalarSubNEON,
-	ScalarDiv:        scalarDivNEON,
-	Clamp:            clampNEON,
-	LeakyRelu:        leakyReluNEON,
-	MulAdd:           mulAddNEON,
-	ScaleShift:       scaleShiftNEON,
-	Neg:              negNEON,
-	Abs:              absNEON,
-	Sqrt:             sqrtNEON,
-	Rsqrt:            rsqrtNEON,
-	Exp:              expNEON,
-	Logistic:         logisticNEON,
-	Tanh:             tanhNEON,
-	GeluTanh:         geluTanhNEON,
-	HardSwish:        hardSwishNEON,
-	Sum:              sumNEON,
-	Largest:          largestNEON,
-	LargestOfColumns: largestOfColumnsNEON,
-	SumSquares:       sumSquaresNEON,
-	ExpSum:           expSumNEON,
-	ExpSumOfColumns:  expSumOfColumnsNEON,
+	Add:                     addNEON,
+	AddScalar:               addScalarNEON,
+	Sub:                     subNEON,
+	SubScalar:               subScalarNEON,
+	Mul:                     mulNEON,
+	MulScalar:               mulScalarNEON,
+	Div:                     divNEON,
+	DivScalar:               divScalarNEON,
+	Max:                     maxNEON,
+	MaxScalar:               maxScalarNEON,
+	Min:                     minNEON,
+	MinScalar:               minScalarNEON,
+	SquaredDifference:       squaredDifferenceNEON,
+	SquaredDifferenceScalar: squaredDifferenceScalarNEON,
+	ScalarSub:               scalarSubNEON,
+	ScalarDiv:               scalarDivNEON,
+	Clamp:                   clampNEON,
+	LeakyRelu:               leakyReluNEON,
+	PRelu:                   pReluNEON,
+	Mix:                     mixNEON,
+	MulAdd:                  mulAddNEON,
+	ScaleShift:              scaleShiftNEON,
+	Neg:                     negNEON,
+	Abs:                     absNEON,
+	Sqrt:                    sqrtNEON,
+	Rsqrt:                   rsqrtNEON,
+	Exp:                     expNEON,
+	Logistic:                logisticNEON,
+	Tanh:                    tanhNEON,
+	GeluTanh:                geluTanhNEON,
+	GeluErf:                 geluErfNEON,
+	Elu:                     eluNEON,
+	Floor:                   floorNEON,
+	Ceil:                    ceilNEON,
+	Round:                   roundNEON,
+	HardSwish:               hardSwishNEON,
+	Sum:                     sumNEON,
+	Largest:                 largestNEON,
+	Smallest:                smallestNEON,
+	LargestOfColumns:        largestOfColumnsNEON,
+	SumSquares:              sumSquaresNEON,
+	ExpSum:                  expSumNEON,
+	ExpSumOfColumns:         expSumOfColumnsNEON,
+	FromFloat16:             fromFloat16NEON,
+	ToFloat16:               toFloat16NEON,
+	FromInt8:                fromInt8NEON,
+	FromUint8:               fromUint8NEON,
 }
 
 func addNEON(out, a, b []float32) {
@@ -146,7 +202,9 @@ func addNEON(out, a, b []float32) {
 		vectorAddNEON(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, y, z [4]float32
+		var x [4]float32
+		var y [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		vectorAddNEON(1, &z[0], &x[0], &y[0], nil, 0, 0)
@@ -161,7 +219,8 @@ func addScalarNEON(out, a []float32, s float32) {
 		vectorAddScalarNEON(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorAddScalarNEON(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -176,7 +235,9 @@ func subNEON(out, a, b []float32) {
 		vectorSubNEON(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, y, z [4]float32
+		var x [4]float32
+		var y [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		vectorSubNEON(1, &z[0], &x[0], &y[0], nil, 0, 0)
@@ -191,7 +252,8 @@ func subScalarNEON(out, a []float32, s float32) {
 		vectorSubScalarNEON(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorSubScalarNEON(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -206,7 +268,9 @@ func mulNEON(out, a, b []float32) {
 		vectorMulNEON(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, y, z [4]float32
+		var x [4]float32
+		var y [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		vectorMulNEON(1, &z[0], &x[0], &y[0], nil, 0, 0)
@@ -221,7 +285,8 @@ func mulScalarNEON(out, a []float32, s float32) {
 		vectorMulScalarNEON(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorMulScalarNEON(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -236,7 +301,9 @@ func divNEON(out, a, b []float32) {
 		vectorDivNEON(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, y, z [4]float32
+		var x [4]float32
+		var y [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		vectorDivNEON(1, &z[0], &x[0], &y[0], nil, 0, 0)
@@ -251,7 +318,8 @@ func divScalarNEON(out, a []float32, s float32) {
 		vectorDivScalarNEON(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorDivScalarNEON(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -266,7 +334,9 @@ func maxNEON(out, a, b []float32) {
 		vectorMaxNEON(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, y, z [4]float32
+		var x [4]float32
+		var y [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		vectorMaxNEON(1, &z[0], &x[0], &y[0], nil, 0, 0)
@@ -281,7 +351,8 @@ func maxScalarNEON(out, a []float32, s float32) {
 		vectorMaxScalarNEON(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorMaxScalarNEON(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -296,7 +367,9 @@ func minNEON(out, a, b []float32) {
 		vectorMinNEON(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, y, z [4]float32
+		var x [4]float32
+		var y [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		vectorMinNEON(1, &z[0], &x[0], &y[0], nil, 0, 0)
@@ -311,9 +384,43 @@ func minScalarNEON(out, a []float32, s float32) {
 		vectorMinScalarNEON(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorMinScalarNEON(1, &z[0], &x[0], nil, nil, s, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func squaredDifferenceNEON(out, a, b []float32) {
+	a = a[:len(out)]
+	b = b[:len(out)]
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorSquaredDifferenceNEON(whole, &out[0], &a[0], &b[0], nil, 0, 0)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]float32
+		var y [4]float32
+		var z [4]float32
+		copy(x[:], a[done:])
+		copy(y[:], b[done:])
+		vectorSquaredDifferenceNEON(1, &z[0], &x[0], &y[0], nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func squaredDifferenceScalarNEON(out, a []float32, s float32) {
+	a = a[:len(out)]
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorSquaredDifferenceScalarNEON(whole, &out[0], &a[0], nil, nil, s, 0)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]float32
+		var z [4]float32
+		copy(x[:], a[done:])
+		vectorSquaredDifferenceScalarNEON(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
 	}
 }
@@ -325,7 +432,8 @@ func scalarSubNEON(out, a []float32, s float32) {
 		vectorScalarSubNEON(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorScalarSubNEON(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -339,7 +447,8 @@ func scalarDivNEON(out, a []float32, s float32) {
 		vectorScalarDivNEON(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorScalarDivNEON(1, &z[0], &x[0], nil, nil, s, 0)
 		copy(out[done:], z[:])
@@ -353,7 +462,8 @@ func clampNEON(out, a []float32, s, t float32) {
 		vectorClampNEON(whole, &out[0], &a[0], nil, nil, s, t)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorClampNEON(1, &z[0], &x[0], nil, nil, s, t)
 		copy(out[done:], z[:])
@@ -367,9 +477,46 @@ func leakyReluNEON(out, a []float32, s float32) {
 		vectorLeakyReluNEON(whole, &out[0], &a[0], nil, nil, s, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorLeakyReluNEON(1, &z[0], &x[0], nil, nil, s, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func pReluNEON(out, a, b []float32) {
+	a = a[:len(out)]
+	b = b[:len(out)]
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorPReluNEON(whole, &out[0], &a[0], &b[0], nil, 0, 0)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]float32
+		var y [4]float32
+		var z [4]float32
+		copy(x[:], a[done:])
+		copy(y[:], b[done:])
+		vectorPReluNEON(1, &z[0], &x[0], &y[0], nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func mixNEON(out, a, b []float32, s, t float32) {
+	a = a[:len(out)]
+	b = b[:len(out)]
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorMixNEON(whole, &out[0], &a[0], &b[0], nil, s, t)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]float32
+		var y [4]float32
+		var z [4]float32
+		copy(x[:], a[done:])
+		copy(y[:], b[done:])
+		vectorMixNEON(1, &z[0], &x[0], &y[0], nil, s, t)
 		copy(out[done:], z[:])
 	}
 }
@@ -382,7 +529,9 @@ func mulAddNEON(out, a, b []float32) {
 		vectorMulAddNEON(whole, &out[0], &a[0], &b[0], nil, 0, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, y, z [4]float32
+		var x [4]float32
+		var y [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		copy(y[:], b[done:])
 		copy(z[:], out[done:])
@@ -398,7 +547,8 @@ func scaleShiftNEON(out, a []float32, s, t float32) {
 		vectorScaleShiftNEON(whole, &out[0], &a[0], nil, nil, s, t)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorScaleShiftNEON(1, &z[0], &x[0], nil, nil, s, t)
 		copy(out[done:], z[:])
@@ -412,7 +562,8 @@ func negNEON(out, a []float32) {
 		vectorNegNEON(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorNegNEON(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -426,7 +577,8 @@ func absNEON(out, a []float32) {
 		vectorAbsNEON(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorAbsNEON(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -440,7 +592,8 @@ func sqrtNEON(out, a []float32) {
 		vectorSqrtNEON(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorSqrtNEON(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -454,7 +607,8 @@ func rsqrtNEON(out, a []float32) {
 		vectorRsqrtNEON(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorRsqrtNEON(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -468,7 +622,8 @@ func expNEON(out, a []float32) {
 		vectorExpNEON(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorExpNEON(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -482,7 +637,8 @@ func logisticNEON(out, a []float32) {
 		vectorLogisticNEON(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorLogisticNEON(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -496,7 +652,8 @@ func tanhNEON(out, a []float32) {
 		vectorTanhNEON(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorTanhNEON(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -510,9 +667,85 @@ func geluTanhNEON(out, a []float32) {
 		vectorGeluTanhNEON(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorGeluTanhNEON(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func geluErfNEON(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorGeluErfNEON(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]float32
+		var z [4]float32
+		copy(x[:], a[done:])
+		vectorGeluErfNEON(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func eluNEON(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorEluNEON(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]float32
+		var z [4]float32
+		copy(x[:], a[done:])
+		vectorEluNEON(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func floorNEON(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorFloorNEON(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]float32
+		var z [4]float32
+		copy(x[:], a[done:])
+		vectorFloorNEON(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func ceilNEON(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorCeilNEON(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]float32
+		var z [4]float32
+		copy(x[:], a[done:])
+		vectorCeilNEON(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func roundNEON(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorRoundNEON(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]float32
+		var z [4]float32
+		copy(x[:], a[done:])
+		vectorRoundNEON(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
 	}
 }
@@ -524,7 +757,8 @@ func hardSwishNEON(out, a []float32) {
 		vectorHardSwishNEON(whole, &out[0], &a[0], nil, nil, 0, 0)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		copy(x[:], a[done:])
 		vectorHardSwishNEON(1, &z[0], &x[0], nil, nil, 0, 0)
 		copy(out[done:], z[:])
@@ -565,6 +799,26 @@ func largestNEON(a []float32) float32 {
 	return largestOf(sums[:])
 }
 
+func smallestNEON(a []float32) float32 {
+	var sums [4]float32
+	for i := range sums {
+		sums[i] = a[0]
+	}
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorSmallestNEON(whole, nil, &a[0], nil, &sums[0], 0, 0)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]float32
+		for i := range x {
+			x[i] = a[0]
+		}
+		copy(x[:], a[done:])
+		vectorSmallestNEON(1, nil, &x[0], nil, &sums[0], 0, 0)
+	}
+	return smallestOf(sums[:])
+}
+
 func largestOfColumnsNEON(a, sums []float32) {
 	if len(a)%12 != 0 || len(sums) < 12 {
 		panic("simd: columns outside their slices")
@@ -599,7 +853,8 @@ func expSumNEON(out, a []float32, s, t float32) float32 {
 		vectorExpSumNEON(whole, &out[0], &a[0], nil, &sums[0], s, t)
 	}
 	if done := whole * 4; done < len(a) {
-		var x, z [4]float32
+		var x [4]float32
+		var z [4]float32
 		for i := range x {
 			x[i] = negativeInfinity
 		}
@@ -617,5 +872,65 @@ func expSumOfColumnsNEON(out, a, b, sums []float32, s float32) {
 	}
 	if len(a) > 0 {
 		vectorExpSumOfColumnsNEON(len(a)/4, &out[0], &a[0], &b[0], &sums[0], s, 0)
+	}
+}
+
+func fromFloat16NEON(out []float32, a []uint16) {
+	a = a[:len(out)]
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorFromFloat16NEON(whole, &out[0], asFloats(&a[0]), nil, nil, 0, 0)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]uint16
+		var z [4]float32
+		copy(x[:], a[done:])
+		vectorFromFloat16NEON(1, &z[0], asFloats(&x[0]), nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func toFloat16NEON(out []uint16, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorToFloat16NEON(whole, asFloats(&out[0]), &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]float32
+		var z [4]uint16
+		copy(x[:], a[done:])
+		vectorToFloat16NEON(1, asFloats(&z[0]), &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func fromInt8NEON(out []float32, a []int8, s, t float32) {
+	a = a[:len(out)]
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorFromInt8NEON(whole, &out[0], asFloats(&a[0]), nil, nil, s, t)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]int8
+		var z [4]float32
+		copy(x[:], a[done:])
+		vectorFromInt8NEON(1, &z[0], asFloats(&x[0]), nil, nil, s, t)
+		copy(out[done:], z[:])
+	}
+}
+
+func fromUint8NEON(out []float32, a []uint8, s, t float32) {
+	a = a[:len(out)]
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorFromUint8NEON(whole, &out[0], asFloats(&a[0]), nil, nil, s, t)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]uint8
+		var z [4]float32
+		copy(x[:], a[done:])
+		vectorFromUint8NEON(1, &z[0], asFloats(&x[0]), nil, nil, s, t)
+		copy(out[done:], z[:])
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -36,6 +37,15 @@ var vectorCases = []vectorCase{
 	bothOperands("Div", func(v *Vector) func(out, a, b []float32) { return v.Div }, func(a, b float64) float64 { return a / b }),
 	bothOperands("Max", func(v *Vector) func(out, a, b []float32) { return v.Max }, math.Max),
 	bothOperands("Min", func(v *Vector) func(out, a, b []float32) { return v.Min }, math.Min),
+	bothOperands("PRelu", func(v *Vector) func(out, a, b []float32) { return v.PRelu }, func(a, b float64) float64 {
+		if a < 0 {
+			return a * b
+		}
+		return a
+	}),
+	{"SquaredDifference", func(v *Vector, out, a, b []float32, _, _ float32) { v.SquaredDifference(out, a, b) }, func(a, b, _, _, _ float64) float64 { return squared(a - b) }, 0.5},
+	{"SquaredDifferenceScalar", func(v *Vector, out, a, _ []float32, s, _ float32) { v.SquaredDifferenceScalar(out, a, s) }, func(a, _, _, s, _ float64) float64 { return squared(a - s) }, 0.5},
+	{"Mix", func(v *Vector, out, a, b []float32, s, t float32) { v.Mix(out, a, b, s, t) }, func(a, b, _, s, t float64) float64 { return a*s + b*t }, 2},
 	scalarOperand("AddScalar", func(v *Vector) func(out, a []float32, s float32) { return v.AddScalar }, func(a, s float64) float64 { return a + s }),
 	scalarOperand("SubScalar", func(v *Vector) func(out, a []float32, s float32) { return v.SubScalar }, func(a, s float64) float64 { return a - s }),
 	scalarOperand("MulScalar", func(v *Vector) func(out, a []float32, s float32) { return v.MulScalar }, func(a, s float64) float64 { return a * s }),
@@ -60,8 +70,21 @@ var vectorCases = []vectorCase{
 	oneOperand("Exp", 2, func(v *Vector) func(out, a []float32) { return v.Exp }, math.Exp),
 	oneOperand("Logistic", 4, func(v *Vector) func(out, a []float32) { return v.Logistic }, func(a float64) float64 { return 1 / (1 + math.Exp(-a)) }),
 	oneOperand("Tanh", 4, func(v *Vector) func(out, a []float32) { return v.Tanh }, math.Tanh),
+	oneOperand("GeluErf", 6, func(v *Vector) func(out, a []float32) { return v.GeluErf }, func(a float64) float64 { return a * math.Erfc(-a/math.Sqrt2) / 2 }),
+	oneOperand("Elu", 3, func(v *Vector) func(out, a []float32) { return v.Elu }, func(a float64) float64 {
+		if a < 0 {
+			return math.Expm1(a)
+		}
+		return a
+	}),
+	oneOperand("Floor", 0, func(v *Vector) func(out, a []float32) { return v.Floor }, math.Floor),
+	oneOperand("Ceil", 0, func(v *Vector) func(out, a []float32) { return v.Ceil }, math.Ceil),
+	oneOperand("Round", 0, func(v *Vector) func(out, a []float32) { return v.Round }, math.RoundToEven),
 	oneOperand("HardSwish", 3, func(v *Vector) func(out, a []float32) { return v.HardSwish }, func(a float64) float64 { return a * math.Min(math.Max(a+3, 0), 6) / 6 }),
 }
+
+// squared is the square of a difference that was rounded to a float32.
+func squared(d float64) float64 { return float64(float32(d)) * float64(float32(d)) }
 
 // special are values at the edges of float32.
 var special = []float32{0, float32(math.Copysign(0, -1)), 1, -1, 88.7, 88.73, 89, -87.3, -87.4, -103.9, -104, -200, 0.625, -0.6249, 9.1, 20, 1e-40, -1e-40, 1e38, -1e38,
@@ -131,7 +154,7 @@ func TestEveryTableComputesElementsWithinTheStatedError(t *testing.T) {
 							continue // left to the processor
 						}
 						ulp := c.ulp
-						if z := map[string]float64{"MulAdd": x * y, "ScaleShift": x * float64(s)}[c.name]; z != 0 && !math.IsInf(z, 0) {
+						if z := map[string]float64{"MulAdd": x * y, "ScaleShift": x * float64(s), "Mix": math.Abs(x*float64(s)) + math.Abs(y*float64(u))}[c.name]; z != 0 && !math.IsInf(z, 0) {
 							ulp += math.Abs(z / want) // rounding the product counts in its own units
 						}
 						if !near(got, want, ulp) {
@@ -207,6 +230,9 @@ func TestEveryTableFoldsSlices(t *testing.T) {
 			}
 			if got := table.Largest(a); got != float32(top) {
 				t.Fatalf("%s: largest of %d is %v, want %v", table.Name, n, got, top)
+			}
+			if got, want := table.Smallest(a), slices.Min(a); got != want {
+				t.Fatalf("%s: smallest of %d is %v, want %v", table.Name, n, got, want)
 			}
 			out := guardedCopy(t, make([]float32, n))
 			got, want := table.ExpSum(out, a, float32(top), 0.5), 0.0
@@ -305,6 +331,13 @@ func TestFunctionsAreWithinTheirStatedError(t *testing.T) {
 	}{
 		{"exp", func(v *Vector) func(out, a []float32) { return v.Exp }, math.Exp, -103, 88.7, 2},
 		{"tanh", func(v *Vector) func(out, a []float32) { return v.Tanh }, math.Tanh, -10, 10, 4},
+		{"gelu", func(v *Vector) func(out, a []float32) { return v.GeluErf }, func(x float64) float64 { return x * math.Erfc(-x/math.Sqrt2) / 2 }, -12, 12, 6},
+		{"elu", func(v *Vector) func(out, a []float32) { return v.Elu }, func(x float64) float64 {
+			if x < 0 {
+				return math.Expm1(x)
+			}
+			return x
+		}, -20, 1, 3},
 		{"logistic", func(v *Vector) func(out, a []float32) { return v.Logistic }, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, -80, 30, 4},
 	} {
 		const steps = 1 << 16

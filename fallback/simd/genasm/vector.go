@@ -18,6 +18,9 @@ type vectorKernel struct {
 	// inputs is how many of a and b are read along the loop; scalars how many of
 	// s and t there are.
 	inputs, scalars int
+	// reads is the type of a's elements, which become float32, and makes that of
+	// out's; empty for float32.
+	reads, makes elementType
 	// lanes: b is one vector for each copy of the body, the same for all n.
 	lanes bool
 	// writes: the result goes to out; adds: what is there is the body's last
@@ -32,6 +35,37 @@ type vectorKernel struct {
 	// columns; sums is as many vectors then, and n a multiple of it.
 	copies int
 	body   func(m *machine, in []operand, scalars []operand) operand
+}
+
+// elementType is a type of elements in memory that is not float32.
+type elementType string
+
+const (
+	float16 elementType = "float16"
+	int8s   elementType = "int8"
+	uint8s  elementType = "uint8"
+)
+
+// size is that of an element in bytes.
+func (t elementType) size() int {
+	switch t {
+	case float16:
+		return 2
+	case int8s, uint8s:
+		return 1
+	}
+	return 4
+}
+
+// InGo is the type in Go.
+func (t elementType) InGo() string {
+	switch t {
+	case float16:
+		return "uint16"
+	case "":
+		return "float32"
+	}
+	return string(t)
 }
 
 // operand is a value of a kernel's body: computed by an instruction, or a
@@ -105,6 +139,12 @@ func (m *machine) min(a, b operand) operand { return m.do("min", a, b) }
 func (m *machine) fma(a, b, c operand) operand  { return m.do("fma", a, b, c) }
 func (m *machine) fnma(a, b, c operand) operand { return m.do("fnma", a, b, c) }
 
+// floor, ceil and even round to a whole number: down, up, to the nearest with
+// halves to the even one.
+func (m *machine) floor(a operand) operand { return m.do("floor", a) }
+func (m *machine) ceil(a operand) operand  { return m.do("ceil", a) }
+func (m *machine) even(a operand) operand  { return m.do("even", a) }
+
 // Bit by bit.
 func (m *machine) and(a, b operand) operand { return m.do("and", a, b) }
 func (m *machine) or(a, b operand) operand  { return m.do("or", a, b) }
@@ -134,24 +174,33 @@ func (m *machine) lastUses() []int {
 
 // registers hands out a processor's vector registers.
 type registers struct {
-	free []int
+	free *[]int      // shared by the copies of a body that run side by side
 	of   map[int]int // register of a value
 	last []int       // see machine.lastUses
 	m    *machine
 }
 
+// firstRegisters are registers 0 to n−1.
+func firstRegisters(n int) *[]int {
+	var list []int
+	for i := range n {
+		list = append(list, i)
+	}
+	return &list
+}
+
 func (r *registers) take() int {
-	if len(r.free) == 0 {
+	if len(*r.free) == 0 {
 		panic("too many values for the registers")
 	}
-	x := r.free[0]
-	r.free = r.free[1:]
+	x := (*r.free)[0]
+	*r.free = (*r.free)[1:]
 	return x
 }
 
 func (r *registers) give(x int) {
-	i, _ := slices.BinarySearch(r.free, x)
-	r.free = slices.Insert(r.free, i, x)
+	i, _ := slices.BinarySearch(*r.free, x)
+	*r.free = slices.Insert(*r.free, i, x)
 }
 
 // dies reports whether instruction i is the last to read the value and may
@@ -223,6 +272,7 @@ const (
 func vectors() {
 	kernels := vectorKernels()
 	amd64 := newFile()
+	amd64.features()
 	constants := map[uint32]bool{}
 	for _, v := range []x86Vectors{
 		{file: amd64, level: "AVX2", letter: "Y", width: 32, count: 16, columns: 2, constants: constants},

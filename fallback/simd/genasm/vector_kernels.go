@@ -18,6 +18,10 @@ func vectorKernels() []vectorKernel {
 	binary("Div", (*machine).div)
 	binary("Max", (*machine).max)
 	binary("Min", (*machine).min)
+	binary("SquaredDifference", func(m *machine, a, b operand) operand {
+		d := m.sub(a, b)
+		return m.mul(d, d)
+	})
 	list = append(list,
 		vectorKernel{name: "ScalarSub", inputs: 1, scalars: 1, writes: true, copies: 4, body: func(m *machine, x, s []operand) operand { return m.sub(s[0], x[0]) }},
 		vectorKernel{name: "ScalarDiv", inputs: 1, scalars: 1, writes: true, copies: 4, body: func(m *machine, x, s []operand) operand { return m.div(s[0], x[0]) }},
@@ -26,6 +30,12 @@ func vectorKernels() []vectorKernel {
 		}},
 		vectorKernel{name: "LeakyRelu", inputs: 1, scalars: 1, writes: true, copies: 4, body: func(m *machine, x, s []operand) operand {
 			return m.less(x[0], m.number(0), m.mul(x[0], s[0]), x[0])
+		}},
+		vectorKernel{name: "PRelu", inputs: 2, writes: true, copies: 4, body: func(m *machine, x, _ []operand) operand {
+			return m.less(x[0], m.number(0), m.mul(x[0], x[1]), x[0])
+		}},
+		vectorKernel{name: "Mix", inputs: 2, scalars: 2, writes: true, copies: 4, body: func(m *machine, x, s []operand) operand {
+			return m.fma(x[0], s[0], m.mul(x[1], s[1]))
 		}},
 		vectorKernel{name: "MulAdd", inputs: 2, adds: true, writes: true, copies: 4, body: func(m *machine, x, _ []operand) operand {
 			return m.fma(x[0], x[1], x[2])
@@ -38,10 +48,15 @@ func vectorKernels() []vectorKernel {
 	unary("Abs", 4, func(m *machine, x operand) operand { return m.and(x, m.bits(1<<31-1)) })
 	unary("Sqrt", 2, func(m *machine, x operand) operand { return m.sqrt(x) })
 	unary("Rsqrt", 2, func(m *machine, x operand) operand { return m.div(m.number(1), m.sqrt(x)) })
-	unary("Exp", 1, exp)
-	unary("Logistic", 1, logistic)
-	unary("Tanh", 1, tanh)
-	unary("GeluTanh", 1, geluTanh)
+	unary("Exp", 2, exp)
+	unary("Logistic", 2, logistic)
+	unary("Tanh", 2, tanh)
+	unary("GeluTanh", 2, geluTanh)
+	unary("GeluErf", 2, geluErf)
+	unary("Elu", 2, elu)
+	unary("Floor", 4, (*machine).floor)
+	unary("Ceil", 4, (*machine).ceil)
+	unary("Round", 4, (*machine).even)
 	unary("HardSwish", 2, func(m *machine, x operand) operand {
 		return m.mul(x, m.mul(m.min(m.number(6), m.max(m.number(0), m.add(x, m.number(3)))), m.number(1.0/6)))
 	})
@@ -52,6 +67,7 @@ func vectorKernels() []vectorKernel {
 	same := func(_ *machine, x operand) operand { return x }
 	fold("Sum", 4, "add", same)
 	fold("Largest", 4, "max", same)
+	fold("Smallest", 4, "min", same)
 	fold("LargestOfColumns", 0, "max", same)
 	list = append(list,
 		vectorKernel{name: "SumSquares", inputs: 1, scalars: 1, copies: 4, folds: "add", body: func(m *machine, x, s []operand) operand {
@@ -64,22 +80,68 @@ func vectorKernels() []vectorKernel {
 		vectorKernel{name: "ExpSumOfColumns", inputs: 1, lanes: true, scalars: 1, writes: true, folds: "add", body: func(m *machine, x, s []operand) operand {
 			return exp(m, m.mul(m.sub(x[0], x[1]), s[0]))
 		}})
-	return list
+	x0 := func(_ *machine, x, _ []operand) operand { return x[0] }
+	fromZero := func(m *machine, x, s []operand) operand { return m.mul(m.sub(x[0], s[0]), s[1]) }
+	return append(list,
+		vectorKernel{name: "FromFloat16", inputs: 1, writes: true, copies: 4, reads: float16, body: x0},
+		vectorKernel{name: "ToFloat16", inputs: 1, writes: true, copies: 4, makes: float16, body: x0},
+		vectorKernel{name: "FromInt8", inputs: 1, scalars: 2, writes: true, copies: 4, reads: int8s, body: fromZero},
+		vectorKernel{name: "FromUint8", inputs: 1, scalars: 2, writes: true, copies: 4, reads: uint8s, body: fromZero})
 }
 
 // exp is eˣ: x = n·ln2 + r with |r| ≤ ln2/2, ln2 in two parts (Cody and Waite),
 // and eʳ by its Taylor polynomial of degree 7.
 func exp(m *machine, x operand) operand {
-	const magic = 3 << 22 // rounds to a whole number when added
 	x = m.min(m.number(89), m.max(m.number(-104.5), x))
-	n := m.sub(m.fma(x, m.number(1.44269504), m.number(magic)), m.number(magic))
-	r := m.fnma(n, m.number(0.693359375), x)
-	r = m.fnma(n, m.number(-2.12194440e-4), r)
+	n, r := halvings(m, x)
 	p := m.fma(r, m.number(1.0/5040), m.number(1.0/720))
 	for _, c := range []float64{1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1, 1} {
 		p = m.fma(p, r, m.number(c))
 	}
 	return m.scale(p, n)
+}
+
+// halvings splits x into n·ln2 + r with a whole number n.
+func halvings(m *machine, x operand) (n, r operand) {
+	const magic = 3 << 22 // rounds to a whole number when added
+	n = m.sub(m.fma(x, m.number(1.44269504), m.number(magic)), m.number(magic))
+	r = m.fnma(n, m.number(0.693359375), x)
+	return n, m.fnma(n, m.number(-2.12194440e-4), r)
+}
+
+// elu is eˣ − 1 for negative x: 2ⁿ·(eʳ − 1) + (2ⁿ − 1), where x = n·ln2 + r, and
+// eʳ − 1 is r + r²·(1/2 + r/6 + …).
+func elu(m *machine, x operand) operand {
+	one := m.number(1)
+	n, r := halvings(m, m.min(m.number(0), m.max(m.number(-20), x)))
+	p := m.fma(r, m.number(1.0/5040), m.number(1.0/720))
+	for _, c := range []float64{1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5} {
+		p = m.fma(p, r, m.number(c))
+	}
+	p = m.fma(m.mul(p, r), r, r)
+	power := m.scale(one, n)
+	return m.less(x, m.number(0), m.fma(power, p, m.sub(power, one)), x)
+}
+
+// geluErf is x·Φ(x), Φ the normal distribution function. With a = |x|,
+// Φ(−a)·e^(a²/2)·(a+4) is a polynomial of degree 9 in (a−4)/(a+4), which
+// interpolates it at Chebyshev's points of a < 14.5 and is 3e-8 off there. The
+// rounding of a² is put right to the first order.
+func geluErf(m *machine, x operand) operand {
+	a := m.min(m.number(14.5), m.and(x, m.bits(1<<31-1)))
+	near := m.div(m.number(1), m.add(a, m.number(4)))
+	u := m.mul(m.sub(a, m.number(4)), near)
+	p := m.fma(u, m.number(-0.000122983157), m.number(0.000194801851))
+	for _, c := range []float64{0.00156931365, -0.00352357406, -0.00752721291, 0.0604064697, -0.186523006, 0.38713668, -0.607896606, 0.755285139} {
+		p = m.fma(p, u, m.number(c))
+	}
+	p = m.mul(p, near)
+	half := m.number(-0.5)
+	square := m.mul(a, a)
+	rest := m.fma(a, a, m.xor(square, m.bits(1<<31)))
+	p = m.fma(m.mul(rest, half), p, p)
+	below := m.mul(p, exp(m, m.mul(square, half)))
+	return m.mul(x, m.less(x, m.number(0), below, m.sub(m.number(1), below)))
 }
 
 // logistic is 1/(1+e⁻ˣ).

@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // neonVectors writes vector kernels for NEON: four elements a register. Go's
 // assembler lacks most of the instructions, which stand as words (Arm
@@ -17,40 +20,43 @@ var neonWords = map[string]struct {
 	word     uint32
 	assembly string
 }{
-	"add":    {0x4E20D400, "FADD V%d.4S, V%d.4S, V%d.4S"},
-	"sub":    {0x4EA0D400, "FSUB V%d.4S, V%d.4S, V%d.4S"},
-	"mul":    {0x6E20DC00, "FMUL V%d.4S, V%d.4S, V%d.4S"},
-	"div":    {0x6E20FC00, "FDIV V%d.4S, V%d.4S, V%d.4S"},
-	"max":    {0x4E20F400, "FMAX V%d.4S, V%d.4S, V%d.4S"},
-	"min":    {0x4EA0F400, "FMIN V%d.4S, V%d.4S, V%d.4S"},
-	"fma":    {0x4E20CC00, "FMLA V%d.4S, V%d.4S, V%d.4S"},
-	"fnma":   {0x4EA0CC00, "FMLS V%d.4S, V%d.4S, V%d.4S"},
-	"and":    {0x4E201C00, "AND V%d.16B, V%d.16B, V%d.16B"},
-	"or":     {0x4EA01C00, "ORR V%d.16B, V%d.16B, V%d.16B"},
-	"xor":    {0x6E201C00, "EOR V%d.16B, V%d.16B, V%d.16B"},
-	"above":  {0x6EA0E400, "FCMGT V%d.4S, V%d.4S, V%d.4S"},
-	"select": {0x6E601C00, "BSL V%d.16B, V%d.16B, V%d.16B"},
-	"addInt": {0x4EA08400, "ADD V%d.4S, V%d.4S, V%d.4S"},
-	"subInt": {0x6EA08400, "SUB V%d.4S, V%d.4S, V%d.4S"},
-	"sqrt":   {0x6EA1F800, "FSQRT V%d.4S, V%d.4S"},
-	"toInt":  {0x4E21A800, "FCVTNS V%d.4S, V%d.4S"},
-	"halve":  {0x4F3F0400, "SSHR V%d.4S, V%d.4S, #1"},
-	"shl23":  {0x4F375400, "SHL V%d.4S, V%d.4S, #23"},
+	"add":       {0x4E20D400, "FADD V%d.4S, V%d.4S, V%d.4S"},
+	"sub":       {0x4EA0D400, "FSUB V%d.4S, V%d.4S, V%d.4S"},
+	"mul":       {0x6E20DC00, "FMUL V%d.4S, V%d.4S, V%d.4S"},
+	"div":       {0x6E20FC00, "FDIV V%d.4S, V%d.4S, V%d.4S"},
+	"max":       {0x4E20F400, "FMAX V%d.4S, V%d.4S, V%d.4S"},
+	"min":       {0x4EA0F400, "FMIN V%d.4S, V%d.4S, V%d.4S"},
+	"fma":       {0x4E20CC00, "FMLA V%d.4S, V%d.4S, V%d.4S"},
+	"fnma":      {0x4EA0CC00, "FMLS V%d.4S, V%d.4S, V%d.4S"},
+	"and":       {0x4E201C00, "AND V%d.16B, V%d.16B, V%d.16B"},
+	"or":        {0x4EA01C00, "ORR V%d.16B, V%d.16B, V%d.16B"},
+	"xor":       {0x6E201C00, "EOR V%d.16B, V%d.16B, V%d.16B"},
+	"above":     {0x6EA0E400, "FCMGT V%d.4S, V%d.4S, V%d.4S"},
+	"select":    {0x6E601C00, "BSL V%d.16B, V%d.16B, V%d.16B"},
+	"addInt":    {0x4EA08400, "ADD V%d.4S, V%d.4S, V%d.4S"},
+	"subInt":    {0x6EA08400, "SUB V%d.4S, V%d.4S, V%d.4S"},
+	"sqrt":      {0x6EA1F800, "FSQRT V%d.4S, V%d.4S"},
+	"toInt":     {0x4E21A800, "FCVTNS V%d.4S, V%d.4S"},
+	"halve":     {0x4F3F0400, "SSHR V%d.4S, V%d.4S, #1"},
+	"even":      {0x4E218800, "FRINTN V%d.4S, V%d.4S"},
+	"floor":     {0x4E219800, "FRINTM V%d.4S, V%d.4S"},
+	"ceil":      {0x4EA18800, "FRINTP V%d.4S, V%d.4S"},
+	"toReal":    {0x4E21D800, "SCVTF V%d.4S, V%d.4S"},
+	"widen":     {0x0E217800, "FCVTL V%d.4S, V%d.4H"},
+	"narrow":    {0x0E216800, "FCVTN V%d.4H, V%d.4S"},
+	"int8to16":  {0x0F08A400, "SXTL V%d.8H, V%d.8B"},
+	"int8to32":  {0x0F10A400, "SXTL V%d.4S, V%d.4H"},
+	"uint8to16": {0x2F08A400, "UXTL V%d.8H, V%d.8B"},
+	"uint8to32": {0x2F10A400, "UXTL V%d.4S, V%d.4H"},
+	"shl23":     {0x4F375400, "SHL V%d.4S, V%d.4S, #23"},
 }
 
 // word writes an instruction of neonWords.
 func (f *file) word(name string, d, n, m int) {
 	w := neonWords[name]
-	arguments := []any{d, n, m}
-	switch name {
-	case "sqrt", "toInt", "halve", "shl23":
-		arguments = arguments[:2]
-	}
+	arguments := []any{d, n, m}[:strings.Count(w.assembly, "%d")]
 	f.op("WORD $0x%08x // %s", w.word|uint32(m)<<16|uint32(n)<<5|uint32(d), fmt.Sprintf(w.assembly, arguments...))
 }
-
-// neonTemporaries is how many registers a body may use beside its constants.
-const neonTemporaries = 8
 
 // write writes one kernel.
 func (v *neonVectors) write(k *vectorKernel) {
@@ -92,7 +98,7 @@ func (v *neonVectors) write(k *vectorKernel) {
 			switch {
 			case exact || c == 0:
 				v.op("VLD1.P 16(R6), [V%d.S4]", x)
-			case k.folds == "max":
+			case k.folds != "add":
 				v.op("VORR V%d.B16, V%d.B16, V%d.B16", sums[0], sums[0], x)
 			default:
 				v.op("VEOR V%d.B16, V%d.B16, V%d.B16", x, x, x)
@@ -106,26 +112,14 @@ func (v *neonVectors) write(k *vectorKernel) {
 			v.op("VLD1.P 16(R3), [V%d.S4]", x)
 		}
 	}
-	// The constants of the body, each in a register as far as there are any.
 	m, _, _ := k.record()
-	constants := map[uint32]int{}
-	for _, c := range m.constants {
-		if next < neonTemporaries {
-			panic(k.name + ": too many constants for the registers")
-		}
-		x := fixed()
-		constants[c] = x
-		v.op("MOVD $0x%08x, R6", c)
-		v.op("VDUP R6, V%d.S4", x)
-	}
+	constants := v.constants(m, fixed)
 	free := next + 1
 	if copies > 1 {
 		v.op("SUBS $%d, R0, R0", copies)
 		v.op("BLT rest")
 		v.line("loop:")
-		for c := range copies {
-			v.body(k, c, free, scalars, sums, lanes, constants)
-		}
+		v.bodies(k, copies, free, scalars, sums, lanes, constants)
 		v.op("SUBS $%d, R0, R0", copies)
 		v.op("BGE loop")
 		v.line("rest:")
@@ -134,7 +128,7 @@ func (v *neonVectors) write(k *vectorKernel) {
 	if !exact || copies == 1 {
 		v.op("CBZ R0, done")
 		v.line("one:")
-		v.body(k, 0, free, scalars, sums, lanes, constants)
+		v.bodies(k, 1, free, scalars, sums, lanes, constants)
 		v.op("SUBS $1, R0, R0")
 		v.op("BNE one")
 		v.line("done:")
@@ -150,53 +144,136 @@ func (v *neonVectors) write(k *vectorKernel) {
 	v.op("RET")
 }
 
-// body writes copy c of the body, with free registers from 0 on.
-func (v *neonVectors) body(k *vectorKernel, c, free int, scalars, sums, lanes []int, constants map[uint32]int) {
+// neonConstant is where a constant lies: in a register, or in one lane of it.
+type neonConstant struct{ register, lane int }
+
+// constants loads the constants of a body. Those that are only added to
+// products are copied to the register of the sum anyway: they need one lane
+// each.
+func (v *neonVectors) constants(m *machine, fixed func() int) map[uint32]neonConstant {
+	whole := map[uint32]bool{}
+	for _, in := range m.instructions {
+		for i, a := range in.args {
+			if a.constant && (i != 2 || in.op != "fma" && in.op != "fnma") {
+				whole[m.constants[a.id]] = true
+			}
+		}
+		if in.op == "scale" {
+			whole[127] = true
+		}
+	}
+	places := map[uint32]neonConstant{}
+	shared := 0 // constants in lanes
+	var register int
+	for _, c := range m.constants {
+		v.op("MOVD $0x%08x, R6", c)
+		if whole[c] {
+			x := fixed()
+			places[c] = neonConstant{x, -1}
+			v.op("VDUP R6, V%d.S4", x)
+			continue
+		}
+		if shared%4 == 0 {
+			register = fixed()
+		}
+		places[c] = neonConstant{register, shared % 4}
+		v.op("VMOV R6, V%d.S[%d]", register, shared%4)
+		shared++
+	}
+	return places
+}
+
+// bodies writes copies of the body, with free registers from 0 on, instruction by
+// instruction: processors that run instructions in their order find something
+// to do while a result is on its way.
+func (v *neonVectors) bodies(k *vectorKernel, copies, free int, scalars, sums, lanes []int, constants map[uint32]neonConstant) {
+	all := make([]*registers, copies)
+	shared := firstRegisters(free)
 	m, in, y := k.record()
-	r := &registers{of: map[int]int{}, m: m}
-	for i := range free {
-		r.free = append(r.free, i)
+	each := func(f func(c int, r *registers)) {
+		for c, r := range all {
+			f(c, r)
+		}
+	}
+	for c := range all {
+		all[c] = &registers{free: shared, of: map[int]int{}, m: m, last: m.lastUses()}
 	}
 	load := func(x operand, pointer string) {
-		r.of[x.id] = r.take()
-		v.op("VLD1.P 16(%s), [V%d.S4]", pointer, r.of[x.id])
+		each(func(_ int, r *registers) {
+			r.of[x.id] = r.take()
+			v.op("VLD1.P 16(%s), [V%d.S4]", pointer, r.of[x.id])
+		})
 	}
-	load(in.slices[0], "R2")
+	if k.reads == "" {
+		load(in.slices[0], "R2")
+	} else {
+		each(func(_ int, r *registers) {
+			r.of[in.slices[0].id] = r.take()
+			v.load(k.reads, r.of[in.slices[0].id])
+		})
+	}
 	rest := in.slices[1:]
 	if k.inputs > 1 {
 		load(rest[0], "R3")
 		rest = rest[1:]
 	}
 	if k.lanes {
-		r.of[rest[0].id] = lanes[c]
+		each(func(c int, r *registers) { r.of[rest[0].id] = lanes[c] })
 		rest = rest[1:]
 	}
 	if k.adds {
 		load(rest[0], "R5")
 	}
-	for i, s := range in.scalars {
-		r.of[s.id] = scalars[i]
-	}
-	if k.folds != "" {
-		r.of[in.sum.id], r.of[in.folded.id] = sums[c], sums[c]
-	}
-	r.last = m.lastUses()
-	for i, instruction := range m.instructions {
-		if instruction.op == "keep" {
-			if k.writes {
-				v.op("VST1.P [V%d.S4], 16(R1)", r.of[y.id])
-			}
-			r.release(i, -1)
-			continue
+	each(func(c int, r *registers) {
+		for i, s := range in.scalars {
+			r.of[s.id] = scalars[i]
 		}
-		v.instruction(r, i, instruction, constants)
+		if k.folds != "" {
+			r.of[in.sum.id], r.of[in.folded.id] = sums[c], sums[c]
+		}
+	})
+	for i, instruction := range m.instructions {
+		each(func(_ int, r *registers) {
+			if instruction.op == "keep" {
+				v.store(k, r, y)
+				r.release(i, -1)
+				return
+			}
+			v.instruction(r, i, instruction, constants)
+		})
 	}
 }
 
-func (v *neonVectors) instruction(r *registers, i int, in instruction, constants map[uint32]int) {
+func (v *neonVectors) store(k *vectorKernel, r *registers, y operand) {
+	switch {
+	case k.makes == float16:
+		half := r.take()
+		v.word("narrow", half, r.of[y.id], 0)
+		v.op("VST1.P [V%d.H4], 8(R1)", half)
+		r.give(half)
+	case k.writes:
+		v.op("VST1.P [V%d.S4], 16(R1)", r.of[y.id])
+	}
+}
+
+// load reads a vector of a's elements and makes them float32.
+func (v *neonVectors) load(t elementType, x int) {
+	if t == float16 {
+		v.op("VLD1.P 8(R2), [V%d.H4]", x)
+		v.word("widen", x, x, 0)
+		return
+	}
+	v.op("FMOVS.P 4(R2), F%d", x)
+	for _, bits := range []string{"16", "32"} {
+		v.word(string(t)+"to"+bits, x, x, 0)
+	}
+	v.word("toReal", x, x, 0)
+}
+
+func (v *neonVectors) instruction(r *registers, i int, in instruction, constants map[uint32]neonConstant) {
 	reg := func(a operand) int {
 		if a.constant {
-			return constants[r.m.constants[a.id]]
+			return constants[r.m.constants[a.id]].register
 		}
 		return r.of[a.id]
 	}
@@ -209,8 +286,14 @@ func (v *neonVectors) instruction(r *registers, i int, in instruction, constants
 		r.of[in.to] = r.take()
 		return r.of[in.to]
 	}
-	move := func(from, to int) {
-		if from != to {
+	move := func(a operand, to int) {
+		if a.constant {
+			if at := constants[r.m.constants[a.id]]; at.lane >= 0 {
+				v.op("VDUP V%d.S[%d], V%d.S4", at.register, at.lane, to)
+				return
+			}
+		}
+		if from := reg(a); from != to {
 			v.op("VORR V%d.B16, V%d.B16, V%d.B16", from, from, to)
 		}
 	}
@@ -218,9 +301,9 @@ func (v *neonVectors) instruction(r *registers, i int, in instruction, constants
 	case "add", "sub", "mul", "div", "max", "min", "and", "or", "xor":
 		a, b := reg(in.args[0]), reg(in.args[1])
 		v.word(in.op, result(), a, b)
-	case "sqrt":
+	case "sqrt", "even", "floor", "ceil":
 		a := reg(in.args[0])
-		v.word("sqrt", result(), a, 0)
+		v.word(in.op, result(), a, 0)
 	case "fma", "fnma":
 		a, b, c := in.args[0], in.args[1], in.args[2]
 		to, chosen := r.of[in.to]
@@ -230,7 +313,7 @@ func (v *neonVectors) instruction(r *registers, i int, in instruction, constants
 			to = r.take()
 		}
 		r.of[in.to] = to
-		move(reg(c), to)
+		move(c, to)
 		v.word(in.op, to, reg(a), reg(b))
 		r.release(i, to)
 	case "less":

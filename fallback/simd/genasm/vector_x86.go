@@ -73,7 +73,7 @@ func (v *x86Vectors) write(k *vectorKernel) {
 			switch {
 			case exact || c == 0:
 				v.op("VMOVUPS %d(R8), %s", c*v.width, v.register(sums[c]))
-			case k.folds == "max":
+			case k.folds != "add":
 				v.op("VMOVAPS %s, %s", v.register(sums[0]), v.register(sums[c]))
 			default:
 				zero := v.register(sums[c])
@@ -128,9 +128,9 @@ func (v *x86Vectors) write(k *vectorKernel) {
 
 func (v *x86Vectors) advance(k *vectorKernel, vectors int) {
 	if k.writes {
-		v.op("ADDQ $%d, DI", vectors*v.width)
+		v.op("ADDQ $%d, DI", vectors*v.width/4*k.makes.size())
 	}
-	v.op("ADDQ $%d, SI", vectors*v.width)
+	v.op("ADDQ $%d, SI", vectors*v.width/4*k.reads.size())
 	if k.inputs > 1 {
 		v.op("ADDQ $%d, DX", vectors*v.width)
 	}
@@ -139,15 +139,13 @@ func (v *x86Vectors) advance(k *vectorKernel, vectors int) {
 // body writes copy c of the body, with free registers from 0 on.
 func (v *x86Vectors) body(k *vectorKernel, c, free int, scalars, sums, lanes []int) {
 	m, in, y := k.record()
-	r := &registers{of: map[int]int{}, m: m}
-	for i := range free {
-		r.free = append(r.free, i)
-	}
+	r := &registers{free: firstRegisters(free), of: map[int]int{}, m: m}
 	load := func(x operand, pointer string) {
 		r.of[x.id] = r.take()
 		v.op("VMOVUPS %d(%s), %s", c*v.width, pointer, v.register(r.of[x.id]))
 	}
-	load(in.slices[0], "SI")
+	r.of[in.slices[0].id] = r.take()
+	v.load(k.reads, fmt.Sprintf("%d(SI)", c*v.width/4*k.reads.size()), v.register(r.of[in.slices[0].id]))
 	rest := in.slices[1:]
 	if k.inputs > 1 {
 		load(rest[0], "DX")
@@ -169,13 +167,29 @@ func (v *x86Vectors) body(k *vectorKernel, c, free int, scalars, sums, lanes []i
 	r.last = m.lastUses()
 	for i, instruction := range m.instructions {
 		if instruction.op == "keep" {
-			if k.writes {
+			switch {
+			case k.makes == float16:
+				v.op("VCVTPS2PH $0, %s, %d(DI)", v.register(r.of[y.id]), c*v.width/2)
+			case k.writes:
 				v.op("VMOVUPS %s, %d(DI)", v.register(r.of[y.id]), c*v.width)
 			}
 			r.release(i, -1)
 			continue
 		}
 		v.instruction(r, i, instruction)
+	}
+}
+
+// load reads a vector of elements and makes them float32.
+func (v *x86Vectors) load(t elementType, from, to string) {
+	switch t {
+	case float16:
+		v.op("VCVTPH2PS %s, %s", from, to)
+	case int8s, uint8s:
+		v.op("%s %s, %s", map[elementType]string{int8s: "VPMOVSXBD", uint8s: "VPMOVZXBD"}[t], from, to)
+		v.op("VCVTDQ2PS %s, %s", to, to)
+	default:
+		v.op("VMOVUPS %s, %s", from, to)
 	}
 }
 
@@ -246,6 +260,13 @@ func (v *x86Vectors) instruction(r *registers, i int, in instruction) {
 	case "sqrt":
 		a, suffix := memory(args[0])
 		v.op("VSQRTPS%s %s, %s", suffix, a, result())
+	case "even", "floor", "ceil":
+		name := "VROUNDPS"
+		if v.letter == "Z" {
+			name = "VRNDSCALEPS"
+		}
+		a := inRegister(args[0])
+		v.op("%s $%d, %s, %s", name, map[string]int{"even": 8, "floor": 9, "ceil": 10}[in.op], a, result())
 	case "fma":
 		v.fused(r, i, in, "VFMADD", memory, inRegister)
 	case "fnma":
@@ -323,4 +344,17 @@ func (v *x86Vectors) fused(r *registers, i int, in instruction, name string, mem
 		v.op("%s231PS%s %s, %s, %s", name, suffix, m, inRegister(a), v.register(destination))
 		r.release(i, destination)
 	}
+}
+
+// features writes the question to the processor that package cpu does not ask:
+// what CPUID's leaf 1 has in ECX.
+func (f *file) features() {
+	f.line("")
+	f.line("// func features() uint32")
+	f.line("TEXT ·features(SB), NOSPLIT, $0-4")
+	f.op("MOVL $1, AX")
+	f.op("XORL CX, CX")
+	f.op("CPUID")
+	f.op("MOVL CX, ret+0(FP)")
+	f.op("RET")
 }
