@@ -17,10 +17,16 @@ func multiplyAVX2From(depth int, a, b, c *float32, stride int, row *float32)
 //go:noescape
 func packAVX2(n int, dst *float32, height int, src *float32, stride int)
 
+func packFourAVX2(n int, dst []float32, height int, src []float32, stride int) {
+	packAVX2(n, &dst[0], height, &src[0], stride)
+}
+
 func packRowsAVX2(dst, src []float32, rows, height, depth, stride int) {
-	packRows(dst, src, rows, height, depth, stride, 8, func(n int, dst []float32, height int, src []float32, stride int) {
-		packAVX2(n, &dst[0], height, &src[0], stride)
-	})
+	packRows(dst, src, rows, height, depth, stride, 8, packFourAVX2)
+}
+
+func transposeAVX2(dst, src []float32, rows, columns, dstStride, srcStride int) {
+	transpose(dst, src, rows, columns, dstStride, srcStride, 8, packFourAVX2)
 }
 
 //go:noescape
@@ -33,7 +39,7 @@ func native() []*Table {
 		if features()&f16c == 0 { // some emulators leave it out
 			vectorAVX2.FromFloat16, vectorAVX2.ToFloat16 = vectorGeneric.FromFloat16, vectorGeneric.ToFloat16
 		}
-		list = append(list, &Table{Name: "avx2", Rows: 6, Columns: 16, PackRows: packRowsAVX2, Vector: vectorAVX2, Multiply: func(depth int, a, b, c []float32, stride int) {
+		list = append(list, &Table{Name: "avx2", Rows: 6, Columns: 16, PackRows: packRowsAVX2, Transpose: transposeAVX2, Vector: vectorAVX2, Multiply: func(depth int, a, b, c []float32, stride int) {
 			checkTile(6, 16, depth, a, b, c, stride)
 			multiplyAVX2(depth, &a[0], &b[0], &c[0], stride)
 		}, MultiplyFrom: func(depth int, a, b, c []float32, stride int, row []float32) {
@@ -42,7 +48,7 @@ func native() []*Table {
 		}})
 	}
 	if cpu.X86.HasAVX512F {
-		list = append(list, &Table{Name: "avx512", Rows: 12, Columns: 32, PackRows: packRowsAVX2, Vector: vectorAVX512, Multiply: func(depth int, a, b, c []float32, stride int) {
+		list = append(list, &Table{Name: "avx512", Rows: 12, Columns: 32, PackRows: packRowsAVX2, Transpose: transposeAVX2, Vector: vectorAVX512, Multiply: func(depth int, a, b, c []float32, stride int) {
 			checkTile(12, 32, depth, a, b, c, stride)
 			multiplyAVX512(depth, &a[0], &b[0], &c[0], stride)
 		}, MultiplyFrom: func(depth int, a, b, c []float32, stride int, row []float32) {

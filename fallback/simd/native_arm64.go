@@ -9,15 +9,21 @@ func multiplyNEONFrom(depth int, a, b, c *float32, stride int, row *float32)
 //go:noescape
 func packNEON(n int, dst *float32, height int, src *float32, stride int)
 
+func packFourNEON(n int, dst []float32, height int, src []float32, stride int) {
+	packNEON(n, &dst[0], height, &src[0], stride)
+}
+
 func packRowsNEON(dst, src []float32, rows, height, depth, stride int) {
-	packRows(dst, src, rows, height, depth, stride, 4, func(n int, dst []float32, height int, src []float32, stride int) {
-		packNEON(n, &dst[0], height, &src[0], stride)
-	})
+	packRows(dst, src, rows, height, depth, stride, 4, packFourNEON)
+}
+
+func transposeNEON(dst, src []float32, rows, columns, dstStride, srcStride int) {
+	transpose(dst, src, rows, columns, dstStride, srcStride, 4, packFourNEON)
 }
 
 // native: every arm64 CPU has NEON.
 func native() []*Table {
-	return withIntegers(&Table{Name: "neon", Rows: 8, Columns: 12, PackRows: packRowsNEON, Vector: vectorNEON, Multiply: func(depth int, a, b, c []float32, stride int) {
+	return withIntegers(&Table{Name: "neon", Rows: 8, Columns: 12, PackRows: packRowsNEON, Transpose: transposeNEON, Vector: vectorNEON, Multiply: func(depth int, a, b, c []float32, stride int) {
 		checkTile(8, 12, depth, a, b, c, stride)
 		multiplyNEON(depth, &a[0], &b[0], &c[0], stride)
 	}, MultiplyFrom: func(depth int, a, b, c []float32, stride int, row []float32) {

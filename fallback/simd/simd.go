@@ -43,6 +43,10 @@ type Table struct {
 	// [depth][height] for Multiply, rows ≤ height; missing rows are zero.
 	PackRows func(dst, src []float32, rows, height, depth, stride int)
 
+	// Transpose writes the matrix src [rows][columns] as dst [columns][rows]; the
+	// strides are the distances of rows and of columns, in elements.
+	Transpose func(dst, src []float32, rows, columns, dstStride, srcStride int)
+
 	// Vector has the loops on slices of float32.
 	Vector
 
