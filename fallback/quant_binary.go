@@ -131,18 +131,19 @@ func prepareGroups[T int8 | uint8 | int16](n *node, f lineFunc[T, T]) (compute, 
 	l := newLines(shape, x, y)
 	const block = 1 << 13
 	parts := (l.length + block - 1) / block
-	return func() {
-		a, b, out := integersOf[T](n.in[0]), integersOf[T](n.in[1]), integersOf[T](n.out[0])
-		if len(out) == 0 {
-			return
+	var a, b, out []T
+	some := func(from, to int) {
+		for i := from; i < to; i++ {
+			line, at := i/parts, i%parts*block
+			o := out[line*l.length+at : line*l.length+min(at+block, l.length)]
+			f(o, a[l.offset(0, line)+at*l.lineStrides[0]:], b[l.offset(1, line)+at*l.lineStrides[1]:], l.lineStrides[0], l.lineStrides[1])
 		}
-		n.pool.chunks(l.count()*parts, 1+block/(l.length+1), func(from, to int) {
-			for i := from; i < to; i++ {
-				line, at := i/parts, i%parts*block
-				o := out[line*l.length+at : line*l.length+min(at+block, l.length)]
-				f(o, a[l.offset(0, line)+at*l.lineStrides[0]:], b[l.offset(1, line)+at*l.lineStrides[1]:], l.lineStrides[0], l.lineStrides[1])
-			}
-		})
+	}
+	return func() {
+		if a, b, out = integersOf[T](n.in[0]), integersOf[T](n.in[1]), integersOf[T](n.out[0]); len(out) > 0 {
+			n.pool.chunks(l.count()*parts, 1+2*block/(l.length+1), some)
+		}
+		a, b, out = nil, nil, nil
 	}, nil
 }
 
@@ -210,8 +211,8 @@ func addBytes[T int8 | uint8](s *scaledSum) lineFunc[T, T] {
 		}
 		return simd.Scaling{Zero: zero, Left: int32(s.extra), Mantissa: m.mantissa, Right: int32(-m.shift)}
 	}
-	cut := [2]simd.Scaling{rule(s.a, s.x.zero, false), rule(s.b, s.y.zero, false)}
-	once := [2]simd.Scaling{rule(s.a, s.x.zero, true), rule(s.b, s.y.zero, true)}
+	cut := &[2]simd.Scaling{rule(s.a, s.x.zero, false), rule(s.b, s.y.zero, false)}
+	once := &[2]simd.Scaling{rule(s.a, s.x.zero, true), rule(s.b, s.y.zero, true)}
 	unsigned := ^T(0) > 0
 	lines := newByteLines(requantizer{zero: s.out.zero, low: s.low, high: s.high, multipliers: []multiplier{s.c}})
 	return func(out, a, b []T, sa, sb int) {
@@ -277,7 +278,7 @@ func scaledProduct(x, y, out *graph.Tensor) integerOperation {
 
 // multiplyBytes is scaledProduct on bytes.
 func multiplyBytes[T int8 | uint8](x, y, out *graph.Tensor, act graph.Activation) lineFunc[T, T] {
-	zeros := [2]int32{affineOf(x).zero, affineOf(y).zero}
+	zeros := &[2]int32{affineOf(x).zero, affineOf(y).zero}
 	r := requantizer{zero: affineOf(out).zero, multipliers: []multiplier{productMultiplier(x, y, out)}}
 	r.low, r.high = activationRange(out, act)
 	unsigned := ^T(0) > 0

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"nanoflux/delegate"
+	"nanoflux/fallback/simd"
 	"nanoflux/graph"
 	"nanoflux/graph/schema"
 )
@@ -50,21 +51,26 @@ func prepareQuantize[T int8 | uint8 | int16](n *node) (compute, error) {
 	q := affineOf(n.out[0].tensor)
 	low, high := integerRange(n.out[0].tensor.Type)
 	inverse := 1 / q.scale
-	return func() {
+	total := n.in[0].elements()
+	whole := total / 8 * 8
+	kernels, narrow := &simd.Active().Integer, n.out[0].tensor.Type != graph.Int16
+	some := func(from, to int) {
 		x, y := n.in[0].floats(), integersOf[T](n.out[0])
-		whole := len(x) / 8 * 8
-		n.pool.chunks(len(x), 1<<13, func(from, to int) {
-			for i := from; i < to; i++ {
-				var v int32
-				if i < whole {
-					v = roundEven(x[i] * inverse)
-				} else {
-					v = nearest(math.Round(float64(x[i]) / float64(q.scale)))
-				}
-				y[i] = T(clampInteger(saturatingAdd(v, q.zero), low, high))
+		if last := min(to, whole); narrow && from < last {
+			kernels.Quantize(graph.Bytes(y[from:last]), x[from:last], inverse, q.zero, low, high, true)
+			from = last
+		}
+		for i := from; i < to; i++ {
+			var v int32
+			if i < whole {
+				v = roundEven(x[i] * inverse)
+			} else {
+				v = nearest(math.Round(float64(x[i]) / float64(q.scale)))
 			}
-		})
-	}, nil
+			y[i] = T(clampInteger(saturatingAdd(v, q.zero), low, high))
+		}
+	}
+	return func() { n.pool.chunks(total, 1<<14, some) }, nil
 }
 
 // prepareRequantize changes scale and zero point.
@@ -85,14 +91,14 @@ func prepareRequantizeTo[T, U int8 | uint8 | int16](n *node) (compute, error) {
 	in, out := affineOf(n.in[0].tensor), affineOf(n.out[0].tensor)
 	low, high := integerRange(n.out[0].tensor.Type)
 	m := newMultiplier(float64(in.scale) / float64(out.scale))
-	return func() {
-		x, y := integersOf[T](n.in[0]), integersOf[U](n.out[0])
-		n.pool.chunks(len(x), 1<<13, func(from, to int) {
-			for i := from; i < to; i++ {
-				y[i] = U(clampInteger(out.zero+m.twice(int32(x[i])-in.zero), low, high))
-			}
-		})
-	}, nil
+	some := func(from, to int) {
+		x, y := integersOf[T](n.in[0])[from:to], integersOf[U](n.out[0])[from:to]
+		for i, v := range x {
+			y[i] = U(clampInteger(out.zero+m.twice(int32(v)-in.zero), low, high))
+		}
+	}
+	total := n.in[0].elements()
+	return func() { n.pool.chunks(total, 1<<13, some) }, nil
 }
 
 // roundEven rounds to the nearest integer, halves to the even one.

@@ -43,28 +43,28 @@ func prepareQuantSoftmax[T int8 | uint8](n *node) (compute, error) {
 		table[d] = float32(math.Exp(float64(float32(-step * float32(d)))))
 	}
 	width := shape[len(shape)-1]
-	return func() {
+	some := func(from, to int) {
 		x, y := integersOf[T](n.in[0]), integersOf[T](n.out[0])
-		if len(x) == 0 {
-			return
-		}
-		n.pool.chunks(len(x)/width, 1+(1<<12)/width, func(from, to int) {
-			for i := from; i < to; i++ {
-				row, probabilities := x[i*width:(i+1)*width], y[i*width:(i+1)*width]
-				top := row[0]
-				for _, v := range row {
-					top = max(top, v)
-				}
-				sum := float32(0)
-				for _, v := range row {
-					sum += table[int(top)-int(v)]
-				}
-				inverse := 1 / float32(sum*out.scale)
-				for k, v := range row {
-					p := roundAway(float32(table[int(top)-int(v)] * inverse))
-					probabilities[k] = T(clampInteger(saturatingAdd(p, out.zero), low, high))
-				}
+		for i := from; i < to; i++ {
+			row, probabilities := x[i*width:(i+1)*width], y[i*width:(i+1)*width]
+			top := row[0]
+			for _, v := range row {
+				top = max(top, v)
 			}
-		})
+			sum := float32(0)
+			for _, v := range row {
+				sum += table[int(top)-int(v)]
+			}
+			inverse := 1 / float32(sum*out.scale)
+			for k, v := range row {
+				p := roundAway(float32(table[int(top)-int(v)] * inverse))
+				probabilities[k] = T(clampInteger(saturatingAdd(p, out.zero), low, high))
+			}
+		}
+	}
+	return func() {
+		if width > 0 {
+			n.pool.chunks(sizeOf(shape)/width, 1+(1<<12)/width, some)
+		}
 	}, nil
 }

@@ -75,14 +75,13 @@ func registerTable(code graph.OpCode, plan func(op *graph.Op, in, out affine) fu
 				table[byte(x)] = byte(clampInteger(f(x), low, high))
 			}
 			total := n.in[0].elements()
-			return func() {
-				x, y := n.in[0].data[:total], n.out[0].data[:total]
-				n.pool.chunks(total, 1<<15, func(from, to int) {
-					for i := from; i < to; i++ {
-						y[i] = table[x[i]]
-					}
-				})
-			}, nil
+			some := func(from, to int) {
+				y := n.out[0].data[from:to]
+				for i, v := range n.in[0].data[from:to] {
+					y[i] = table[v]
+				}
+			}
+			return func() { n.pool.chunks(total, 1<<15, some) }, nil
 		},
 	})
 }

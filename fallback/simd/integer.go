@@ -60,10 +60,10 @@ type Integer struct {
 	Scale func(dst []float32, stride int, sums []int32, sumStride, rows, columns int, s *Scaler, from int, zeros []int32, factors []float32)
 
 	// Sum adds bytes, each scaled by its own rule; a, b and sums are as long.
-	Sum func(sums []int32, a, b []byte, rules [2]Scaling, unsigned bool)
+	Sum func(sums []int32, a, b []byte, rules *[2]Scaling, unsigned bool)
 
 	// Product is (a − zeros[0]) · (b − zeros[1]), byte by byte.
-	Product func(sums []int32, a, b []byte, zeros [2]int32, unsigned bool)
+	Product func(sums []int32, a, b []byte, zeros *[2]int32, unsigned bool)
 
 	// Largest is dst = max(dst, src), byte by byte; they are as long.
 	Largest func(dst, src []byte, unsigned bool)

@@ -183,7 +183,7 @@ func depthwiseARM64(sums []int32, src []byte, step int, taps []int, w []int32, p
 	}
 }
 
-func sumARM64(sums []int32, a, b []byte, rules [2]Scaling, unsigned bool) {
+func sumARM64(sums []int32, a, b []byte, rules *[2]Scaling, unsigned bool) {
 	a, b = a[:len(sums)], b[:len(sums)]
 	whole := len(sums) / 8 * 8
 	switch {
@@ -195,7 +195,7 @@ func sumARM64(sums []int32, a, b []byte, rules [2]Scaling, unsigned bool) {
 	addBytesGeneric(sums[whole:], a[whole:], b[whole:], rules, unsigned)
 }
 
-func productARM64(sums []int32, a, b []byte, zeros [2]int32, unsigned bool) {
+func productARM64(sums []int32, a, b []byte, zeros *[2]int32, unsigned bool) {
 	a, b = a[:len(sums)], b[:len(sums)]
 	whole := len(sums) / 8 * 8
 	switch {

@@ -134,7 +134,7 @@ func scaleColumns(dst []float32, stride int, sums []int32, sumStride, rows, colu
 	}
 }
 
-func addBytesGeneric(sums []int32, a, b []byte, rules [2]Scaling, unsigned bool) {
+func addBytesGeneric(sums []int32, a, b []byte, rules *[2]Scaling, unsigned bool) {
 	scaled := func(v byte, r *Scaling) int32 {
 		x := int64(int32(widened(v, unsigned)-r.Zero) << (r.Left & 31))
 		return int32((x*int64(r.Mantissa)+1<<30)>>31) >> (r.Right & 31)
@@ -144,7 +144,7 @@ func addBytesGeneric(sums []int32, a, b []byte, rules [2]Scaling, unsigned bool)
 	}
 }
 
-func multiplyBytesGeneric(sums []int32, a, b []byte, zeros [2]int32, unsigned bool) {
+func multiplyBytesGeneric(sums []int32, a, b []byte, zeros *[2]int32, unsigned bool) {
 	for i := range sums {
 		sums[i] = (widened(a[i], unsigned) - zeros[0]) * (widened(b[i], unsigned) - zeros[1])
 	}

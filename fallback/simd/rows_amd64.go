@@ -87,7 +87,7 @@ type rowsAMD64 struct {
 	scale     [2]scaleAMD64
 	sum       [2]bytesAMD64
 	product   [2]bytesAMD64
-	extremes  func(x *float32, n int, low, high *float32)
+	extremes  func(x *float32, n int) (low, high float32)
 	quantize  [2]quantizeAMD64
 }
 
@@ -98,13 +98,26 @@ type (
 	quantizeAMD64  func(dst *byte, x *float32, n int, factor float32, zero, low, high int32)
 )
 
+// Pointers to what a function returns must not pass through a variable function:
+// they would be allocated.
+
+func extremesAVX2(x *float32, n int) (low, high float32) {
+	rangeAVX2(x, n, &low, &high)
+	return low, high
+}
+
+func extremesAVX512(x *float32, n int) (low, high float32) {
+	rangeAVX512(x, n, &low, &high)
+	return low, high
+}
+
 var rowsAVX2 = rowsAMD64{
 	lanes:     8,
 	depthwise: [2]depthwiseAMD64{depthwiseAVX2Signed, depthwiseAVX2Unsigned},
 	scale:     [2]scaleAMD64{scaleAVX2First, scaleAVX2Last},
 	sum:       [2]bytesAMD64{sumAVX2Signed, sumAVX2Unsigned},
 	product:   [2]bytesAMD64{productAVX2Signed, productAVX2Unsigned},
-	extremes:  rangeAVX2,
+	extremes:  extremesAVX2,
 	quantize:  [2]quantizeAMD64{quantizeAVX2Even, quantizeAVX2Away},
 }
 
@@ -114,7 +127,7 @@ var rowsAVX512 = rowsAMD64{
 	scale:     [2]scaleAMD64{scaleAVX512First, scaleAVX512Last},
 	sum:       [2]bytesAMD64{sumAVX512Signed, sumAVX512Unsigned},
 	product:   [2]bytesAMD64{productAVX512Signed, productAVX512Unsigned},
-	extremes:  rangeAVX512,
+	extremes:  extremesAVX512,
 	quantize:  [2]quantizeAMD64{quantizeAVX512Even, quantizeAVX512Away},
 }
 
@@ -135,7 +148,7 @@ func (t Integer) with(r *rowsAMD64) Integer {
 		s.fits(dst, stride, sums, sumStride, rows, columns, from, zeros, factors)
 		r.scale[index(s.Last)](&dst[0], stride, &sums[0], sumStride, rows, columns, &s.parameters[from], s.size, &zeros[0], &factors[0])
 	}
-	t.Sum = func(sums []int32, a, b []byte, rules [2]Scaling, unsigned bool) {
+	t.Sum = func(sums []int32, a, b []byte, rules *[2]Scaling, unsigned bool) {
 		a, b = a[:len(sums)], b[:len(sums)]
 		whole := len(sums) / r.lanes * r.lanes
 		if whole > 0 {
@@ -143,7 +156,7 @@ func (t Integer) with(r *rowsAMD64) Integer {
 		}
 		addBytesGeneric(sums[whole:], a[whole:], b[whole:], rules, unsigned)
 	}
-	t.Product = func(sums []int32, a, b []byte, zeros [2]int32, unsigned bool) {
+	t.Product = func(sums []int32, a, b []byte, zeros *[2]int32, unsigned bool) {
 		a, b = a[:len(sums)], b[:len(sums)]
 		whole := len(sums) / r.lanes * r.lanes
 		if whole > 0 {
@@ -165,8 +178,7 @@ func (t Integer) with(r *rowsAMD64) Integer {
 		whole := len(x) / r.lanes * r.lanes
 		low, high = rangeGeneric(x[whole:])
 		if whole > 0 {
-			var a, b float32
-			r.extremes(&x[0], whole, &a, &b)
+			a, b := r.extremes(&x[0], whole)
 			low, high = min(low, a), max(high, b)
 		}
 		return low, high

@@ -128,7 +128,7 @@ func TestEveryTableAddsAndMultipliesBytesAsTheGenericOne(t *testing.T) {
 						rule := func() Scaling {
 							return Scaling{r.Int32N(256) - 128, r.Int32N(21), 1<<30 + r.Int32N(1<<30), r.Int32N(32)}
 						}
-						rules, zeros := [2]Scaling{rule(), rule()}, [2]int32{r.Int32N(256) - 128, r.Int32N(256)}
+						rules, zeros := &[2]Scaling{rule(), rule()}, &[2]int32{r.Int32N(256) - 128, r.Int32N(256)}
 						got, want := guarded[int32](t, n), make([]int32, n)
 						table.Integer.Sum(got, a, b, rules, unsigned)
 						if addBytesGeneric(want, a, b, rules, unsigned); !slices.Equal(got, want) {
