@@ -3,6 +3,7 @@ module nanoflux
 go 1.26.0
 
 require (
+	github.com/ebitengine/purego v0.10.2
 	github.com/edsrzf/mmap-go v1.2.0
 	github.com/google/flatbuffers v25.12.19+incompatible
 	github.com/mattn/go-pointer v0.0.1

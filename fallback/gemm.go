@@ -4,10 +4,6 @@ import (
 	"nanoflux/fallback/simd"
 )
 
-// depthBlock is how much of the inner dimension a panel covers: a tile's part
-// of both operands then stays in the first-level cache.
-const depthBlock = 384
-
 // packed is the right-hand side of a matrix product, w [columns, depth], in the
 // layout that the tiles read: for each block of depth, for each panel of
 // table.Columns columns, [depth][table.Columns]. Missing columns are zero.
@@ -32,12 +28,12 @@ func packColumns(p *packed, pool *pool, w []float32, columns, depth, columnStrid
 		p.data = make([]float32, size)
 	}
 	p.data = p.data[:size]
-	blocks := (depth + depthBlock - 1) / depthBlock
+	block := p.table.Depth
+	blocks := (depth + block - 1) / block
 	panels := p.panels()
 	pack := func(i int) {
-		block, panel := i/panels, i%panels
-		from := block * depthBlock
-		n := min(depthBlock, depth-from)
+		from, panel := i/panels*block, i%panels
+		n := min(block, depth-from)
 		dst := p.data[from*panels*width+panel*n*width:]
 		column := panel * width
 		packPanel(dst[:width*n], w[column*columnStride+from*depthStride:], width, min(width, columns-column), n, columnStride, depthStride)
@@ -88,28 +84,28 @@ type product struct {
 const (
 	// littleWork is how many multiplications are not worth a goroutine.
 	littleWork = 1 << 16
-	// blockTiles is how many tiles of rows are packed at once: their part of
-	// the left-hand side stays in the second-level cache.
-	blockTiles = 8
+	// cachedWeights is how many floats of weights stay in a second-level cache.
+	cachedWeights = 1 << 18
 )
 
-// run computes the product. Rows are split over goroutines where there are
-// many, columns where there are few; the sums of an element are in one order
-// either way.
+// run computes the product. Rows are split over goroutines where weights are
+// few, so that what follows can run on them; otherwise columns, so that weights
+// come from memory once for each block of rows and not for each goroutine, too.
+// The sums of an element are in one order either way.
 func (p *product) run() {
 	if p.rows == 0 || p.w.columns == 0 {
 		return
 	}
 	tiles := (p.rows + p.w.table.Rows - 1) / p.w.table.Rows
-	p.rowParts, p.columnParts = (tiles+blockTiles-1)/blockTiles, 1
+	p.rowParts, p.columnParts = (tiles+p.w.table.Tiles-1)/p.w.table.Tiles, 1
 	threads := p.pool.threads
-	switch {
+	switch small := p.w.columns*p.w.depth <= cachedWeights; {
 	case threads == 1 || p.rows*p.w.columns*p.w.depth <= littleWork:
 		for i := 0; i < p.rowParts && !p.pool.stopped(); i++ {
 			p.computePart(i)
 		}
 		return
-	case tiles >= 2*threads || p.then != nil && tiles >= threads:
+	case small && (tiles >= 2*threads || p.then != nil && tiles >= threads):
 		// A multiple of the threads, so that all end at once.
 		p.rowParts = min(tiles, (p.rowParts+threads-1)/threads*threads)
 	default:
@@ -120,7 +116,7 @@ func (p *product) run() {
 	}
 	p.pool.each(p.rowParts*p.columnParts, p.part)
 	if p.then != nil && p.columnParts > 1 && !p.pool.stopped() {
-		p.then(0, p.rows)
+		p.pool.chunks(p.rows, 1+littleWork/8/p.w.columns, p.then)
 	}
 }
 
@@ -141,15 +137,15 @@ func (p *product) computePart(i int) {
 func (p *product) block(first, n, fromPanel, toPanel int) {
 	table, w := p.w.table, p.w
 	tiles := (n + table.Rows - 1) / table.Rows
-	most := min(depthBlock, w.depth)
+	most := min(table.Depth, w.depth)
 	scratch := takeScratch((tiles+1)*table.Rows*most + table.Rows*table.Columns + table.Columns)
 	defer scratch.give()
 	left, rest := scratch.data[:tiles*table.Rows*most], scratch.data[tiles*table.Rows*most:]
 	rows, rest := rest[:table.Rows*most], rest[table.Rows*most:]
 	edge, start := rest[:table.Rows*table.Columns], rest[table.Rows*table.Columns:]
 
-	for from := 0; from < w.depth; from += depthBlock {
-		depth := min(depthBlock, w.depth-from)
+	for from := 0; from < w.depth; from += table.Depth {
+		depth := min(table.Depth, w.depth-from)
 		packLeft(&p.left, table.Rows, left, rows, first, n, from, depth)
 		for panel := fromPanel; panel < toPanel; panel++ {
 			right := w.data[from*w.panels()*table.Columns+panel*depth*table.Columns:][:depth*table.Columns]

@@ -39,7 +39,7 @@ func native() []*Table {
 		if features()&f16c == 0 { // some emulators leave it out
 			vectorAVX2.FromFloat16, vectorAVX2.ToFloat16 = vectorGeneric.FromFloat16, vectorGeneric.ToFloat16
 		}
-		list = append(list, &Table{Name: "avx2", Rows: 6, Columns: 16, PackRows: packRowsAVX2, Transpose: transposeAVX2, Vector: vectorAVX2, Multiply: func(depth int, a, b, c []float32, stride int) {
+		list = append(list, &Table{Name: "avx2", Rows: 6, Columns: 16, Depth: 768, Tiles: 32, PackRows: packRowsAVX2, Transpose: transposeAVX2, Vector: vectorAVX2, Multiply: func(depth int, a, b, c []float32, stride int) {
 			checkTile(6, 16, depth, a, b, c, stride)
 			multiplyAVX2(depth, &a[0], &b[0], &c[0], stride)
 		}, MultiplyFrom: func(depth int, a, b, c []float32, stride int, row []float32) {
@@ -48,7 +48,7 @@ func native() []*Table {
 		}})
 	}
 	if cpu.X86.HasAVX512F {
-		list = append(list, &Table{Name: "avx512", Rows: 12, Columns: 32, PackRows: packRowsAVX2, Transpose: transposeAVX2, Vector: vectorAVX512, Multiply: func(depth int, a, b, c []float32, stride int) {
+		list = append(list, &Table{Name: "avx512", Rows: 12, Columns: 32, Depth: 768, Tiles: 28, PackRows: packRowsAVX2, Transpose: transposeAVX2, Vector: vectorAVX512, Multiply: func(depth int, a, b, c []float32, stride int) {
 			checkTile(12, 32, depth, a, b, c, stride)
 			multiplyAVX512(depth, &a[0], &b[0], &c[0], stride)
 		}, MultiplyFrom: func(depth int, a, b, c []float32, stride int, row []float32) {

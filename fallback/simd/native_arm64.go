@@ -23,7 +23,7 @@ func transposeNEON(dst, src []float32, rows, columns, dstStride, srcStride int) 
 
 // native: every arm64 CPU has NEON.
 func native() []*Table {
-	return withIntegers(&Table{Name: "neon", Rows: 8, Columns: 12, PackRows: packRowsNEON, Transpose: transposeNEON, Vector: vectorNEON, Multiply: func(depth int, a, b, c []float32, stride int) {
+	return withIntegers(&Table{Name: "neon", Rows: 8, Columns: 12, Depth: 384, Tiles: 16, PackRows: packRowsNEON, Transpose: transposeNEON, Vector: vectorNEON, Multiply: func(depth int, a, b, c []float32, stride int) {
 		checkTile(8, 12, depth, a, b, c, stride)
 		multiplyNEON(depth, &a[0], &b[0], &c[0], stride)
 	}, MultiplyFrom: func(depth int, a, b, c []float32, stride int, row []float32) {

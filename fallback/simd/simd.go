@@ -28,6 +28,10 @@ type Table struct {
 	// Rows and Columns are the size of the tile that Multiply computes.
 	Rows, Columns int
 
+	// Depth is how deep panels should be, and Tiles how many tiles of rows should
+	// be packed at once: they then stay in a second-level cache.
+	Depth, Tiles int
+
 	// Multiply adds the product of two packed panels to a tile:
 	//
 	//	c[i·stride + j] += Σ a[k·Rows + i] · b[k·Columns + j],  0 ≤ k < depth

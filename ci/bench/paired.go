@@ -1,0 +1,86 @@
+//go:build tflite
+
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// sample is what one side of a measurement took, in seconds.
+type sample []float64
+
+// median and spread of a sample; spread is half the distance between the 10th
+// and the 90th percentile.
+func (s sample) median() float64 { return s.quantile(0.5) }
+func (s sample) spread() float64 { return (s.quantile(0.9) - s.quantile(0.1)) / 2 }
+
+func (s sample) quantile(q float64) float64 {
+	sorted := slices.Sorted(slices.Values(s))
+	return sorted[int(q*float64(len(sorted)-1)+0.5)]
+}
+
+func (s sample) String() string {
+	m := s.median()
+	unit, factor := "ms", 1e3
+	if m < 1e-3 {
+		unit, factor = "µs", 1e6
+	}
+	return fmt.Sprintf("%.4g %s ±%.0f%%", m*factor, unit, 100*s.spread()/m)
+}
+
+// rate is a sample as operations a second.
+func (s sample) rate(operations float64) string {
+	return fmt.Sprintf("%.0f G/s ±%.0f%%", operations/s.median()/1e9, 100*s.spread()/s.median())
+}
+
+// paired runs both sides in turn until the time is over, after each has run
+// twice. Calls that take less than a millisecond are repeated, so that the clock
+// and the other side's leavings in the caches count little.
+func (b *bench) paired(ours, peer func() error) (a, p sample, err error) {
+	repeat := 1
+	for _, f := range []func() error{ours, peer, ours, peer} {
+		start := time.Now()
+		if err := f(); err != nil {
+			return nil, nil, err
+		}
+		if took := time.Since(start); took < time.Millisecond {
+			repeat = max(repeat, min(1000, int(time.Millisecond/max(took, time.Microsecond))))
+		}
+	}
+	run := func(f func() error) (float64, error) {
+		start := time.Now()
+		for range repeat {
+			if err := f(); err != nil {
+				return 0, err
+			}
+		}
+		return time.Since(start).Seconds() / float64(repeat), nil
+	}
+	for end := time.Now().Add(b.budget); time.Now().Before(end) || len(a) < 5; {
+		if err := b.ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		x, err := run(ours)
+		if err != nil {
+			return nil, nil, err
+		}
+		y, err := run(peer)
+		if err != nil {
+			return nil, nil, err
+		}
+		a, p = append(a, x), append(p, y)
+	}
+	return a, p, nil
+}
+
+// geometricMean of ratios.
+func geometricMean(ratios []float64) float64 {
+	sum := 0.0
+	for _, r := range ratios {
+		sum += math.Log(r)
+	}
+	return math.Exp(sum / float64(len(ratios)))
+}

@@ -1,0 +1,5 @@
+//go:build tflite
+
+package main
+
+func (b *bench) picture() error { return nil }
