@@ -99,6 +99,14 @@ type Remote interface {
 	Remote()
 }
 
+// Unstoppable is a Backend whose device cannot be stopped: what it computes goes on
+// after its call was cancelled. In a process of its own, a cancelled call ends that
+// process, and the next call has another.
+type Unstoppable interface {
+	Backend
+	Unstoppable()
+}
+
 // Taken is how much of a segment runs on the device.
 type Taken struct {
 	// Operators of the segment, and of these the ones (by index in the segment)

@@ -23,6 +23,8 @@ type Backend struct {
 	options map[string]any
 	start   Options
 	copies  copied
+	// unstoppable: cancelled calls end the worker (delegate.Unstoppable).
+	unstoppable bool
 
 	mutex  sync.Mutex
 	worker *process
@@ -38,7 +40,8 @@ func New(inner delegate.Backend, kind string, options map[string]any, o Options)
 	if err != nil {
 		return nil, err
 	}
-	return &Backend{inner: inner, kind: kind, options: options, start: o}, nil
+	_, unstoppable := inner.(delegate.Unstoppable)
+	return &Backend{inner: inner, kind: kind, options: options, start: o, unstoppable: unstoppable}, nil
 }
 
 // Name implements delegate.Backend.
@@ -63,29 +66,43 @@ func (b *Backend) Probe(ctx context.Context) (delegate.Device, error) {
 
 // Compile implements delegate.Backend.
 func (b *Backend) Compile(ctx context.Context, segment *graph.Model) (delegate.Executable, error) {
-	p, err := b.process(ctx)
-	if err != nil {
-		return nil, err
-	}
-	message, weights, err := b.describe(p, segment)
-	if err != nil {
-		return nil, err
-	}
 	b.mutex.Lock()
 	b.lastID++
-	id := b.lastID
+	e := &executable{backend: b, id: b.lastID, segment: segment}
 	b.mutex.Unlock()
-	e := &executable{backend: b, process: p, id: id, weights: weights, segment: segment}
-	a, err := b.finish(p.call(ctx.Done(), &request{Action: actionCompile, Executable: id, Segment: message}, b.start.CompileDeadline))
+	a, err := e.compile(ctx)
 	if err != nil {
-		e.release()
-		return nil, ended(ctx, err)
+		return nil, err
 	}
 	e.prepare()
 	if a.Taken != nil {
 		return &delegated{e, *a.Taken}, nil
 	}
 	return e, nil
+}
+
+// compile compiles the segment in the worker that there is.
+func (e *executable) compile(ctx context.Context) (*reply, error) {
+	b := e.backend
+	for {
+		p, err := b.process(ctx)
+		if err != nil {
+			return nil, err
+		}
+		message, weights, err := b.describe(p, e.segment)
+		if err != nil {
+			return nil, err
+		}
+		a, err := b.finish(p.call(ctx.Done(), &request{Action: actionCompile, Executable: e.id, Segment: message}, b.start.CompileDeadline))
+		if err == nil {
+			e.process, e.weights = p, weights
+			return a, nil
+		}
+		closeAll(weights)
+		if ctx.Err() != nil || !p.isRetired() {
+			return nil, ended(ctx, err)
+		}
+	}
 }
 
 // ended is the context's error when it has ended, whatever became of the call: a
@@ -99,15 +116,19 @@ func ended(ctx context.Context, err error) error {
 
 // ask sends a request that is no run.
 func (b *Backend) ask(ctx context.Context, r *request) (*reply, error) {
-	p, err := b.process(ctx)
-	if err != nil {
-		return nil, err
+	for {
+		p, err := b.process(ctx)
+		if err != nil {
+			return nil, err
+		}
+		a, err := b.finish(p.call(ctx.Done(), r, b.start.CompileDeadline))
+		if err == nil {
+			return a, nil
+		}
+		if ctx.Err() != nil || !p.isRetired() {
+			return nil, ended(ctx, err)
+		}
 	}
-	a, err := b.finish(p.call(ctx.Done(), r, b.start.CompileDeadline))
-	if err != nil {
-		return nil, ended(ctx, err)
-	}
-	return a, nil
 }
 
 // finish turns the worker's errors into ours.
@@ -119,7 +140,8 @@ func (b *Backend) finish(a *reply, err error) (*reply, error) {
 }
 
 // process is the worker, started at the first need. One that was lost is not
-// started again: its device is in an unknown state.
+// started again: its device is in an unknown state. One that was retired has a
+// successor.
 func (b *Backend) process(ctx context.Context) (*process, error) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
@@ -128,10 +150,10 @@ func (b *Backend) process(ctx context.Context) (*process, error) {
 		return nil, fmt.Errorf("%s: %w", b.kind, delegate.ErrClosed)
 	case b.failed != nil:
 		return nil, b.failed
-	case b.worker != nil:
+	case b.worker != nil && !b.worker.isRetired():
 		return b.worker, nil
 	}
-	p, err := start(b.kind, b.start)
+	p, err := start(b.kind, b.unstoppable, b.start)
 	if err != nil {
 		b.failed = err
 		return nil, err

@@ -72,14 +72,9 @@ func (e *executable) Run(ctx context.Context, inputs, outputs []graph.Array) err
 			return fmt.Errorf("input %d (%q): %w", i, e.inputs[i].Name, err)
 		}
 	}
-	r := &request{Action: actionRun, Executable: e.id}
-	copied, err := e.place(r, inputs, outputs)
+	r, copied, a, err := e.call(ctx, inputs, outputs)
 	if err != nil {
 		return err
-	}
-	a, err := e.backend.finish(e.process.call(ctx.Done(), r, e.backend.start.RunDeadline))
-	if err != nil {
-		return ended(ctx, err)
 	}
 	if len(a.Outputs) != len(outputs) {
 		return fmt.Errorf("%s: the worker gives %d outputs, there are %d", e.backend.kind, len(a.Outputs), len(outputs))
@@ -91,6 +86,35 @@ func (e *executable) Run(ctx context.Context, inputs, outputs []graph.Array) err
 		}
 	}
 	return nil
+}
+
+// call has the worker run. Where its worker was retired, by this executable's call
+// or another's, it is compiled for the next one first.
+func (e *executable) call(ctx context.Context, inputs, outputs []graph.Array) (r *request, copied []bool, a *reply, err error) {
+	for {
+		if e.process.isRetired() {
+			closeAll(e.weights)
+			e.weights = nil
+			if _, err := e.compile(ctx); err != nil {
+				return nil, nil, nil, err
+			}
+			if e.staging != nil {
+				if err := e.process.give(e.staging); err != nil {
+					return nil, nil, nil, err
+				}
+			}
+		}
+		r = &request{Action: actionRun, Executable: e.id}
+		if copied, err = e.place(r, inputs, outputs); err == nil {
+			a, err = e.backend.finish(e.process.call(ctx.Done(), r, e.backend.start.RunDeadline))
+		}
+		if err == nil {
+			return r, copied, a, nil
+		}
+		if ctx.Err() != nil || !e.process.isRetired() {
+			return nil, nil, nil, ended(ctx, err)
+		}
+	}
 }
 
 // place finds or makes the places of all arguments. copied says which outputs

@@ -33,18 +33,20 @@ type process struct {
 	lost *delegate.LostError
 	// hung is set by whoever kills the worker, before it does.
 	hung string
+	// unstoppable: cancelled calls end the worker. retired: one did.
+	unstoppable, retired bool
 	// ended is closed when the worker is gone and waited for.
 	ended chan struct{}
 }
 
 // start starts a worker; its backend is not open yet.
-func start(kind string, o Options) (*process, error) {
+func start(kind string, unstoppable bool, o Options) (*process, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("%s: starting a worker: %w", kind, shared.Limited(err))
 	}
 	defer theirs.Close()
-	p := &process{kind: kind, said: &lastWords{}, waiting: map[uint64]chan *reply{}, given: map[uint64]bool{}, ended: make(chan struct{})}
+	p := &process{kind: kind, unstoppable: unstoppable, said: &lastWords{}, waiting: map[uint64]chan *reply{}, given: map[uint64]bool{}, ended: make(chan struct{})}
 	p.command = exec.Command(o.Command[0], o.Command[1:]...)
 	p.command.ExtraFiles = []*os.File{theirs} // becomes workerSocket
 	p.command.Stderr = p.said
@@ -117,6 +119,21 @@ func (p *process) kill(why string) {
 	p.killGroup()
 }
 
+// retire kills a worker that still computes what nobody wants any more. Its backend
+// is not lost: the next call has another worker.
+func (p *process) retire() {
+	p.mutex.Lock()
+	p.retired = true
+	p.mutex.Unlock()
+	p.kill("what it computed was cancelled")
+}
+
+func (p *process) isRetired() bool {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.retired
+}
+
 // killGroup ends the worker and all that it started; they may have ended before.
 func (p *process) killGroup() { _ = syscall.Kill(-p.command.Process.Pid, syscall.SIGKILL) }
 
@@ -169,6 +186,10 @@ func (p *process) call(done <-chan struct{}, r *request, deadline time.Duration)
 			}
 			return a, nil
 		case <-done:
+			if p.unstoppable {
+				p.retire()
+				return nil, p.reason(nil)
+			}
 			done = nil // told once; a worker that does not listen is hung
 			timer.Reset(min(deadline, cancelPatience))
 			late = fmt.Sprintf("it went on for %v after it was cancelled", min(deadline, cancelPatience))

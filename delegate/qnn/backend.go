@@ -72,6 +72,10 @@ type Backend struct {
 // Name implements delegate.Backend.
 func (b *Backend) Name() string { return "qnn" }
 
+// Unstoppable implements delegate.Unstoppable: neither a graph nor the compiler
+// listens.
+func (b *Backend) Unstoppable() {}
+
 // load starts ONNX Runtime and finds the device.
 func (b *Backend) load() (libraries, *ort.EpDevice, error) {
 	l, err := locate(b.Libraries)

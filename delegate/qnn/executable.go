@@ -18,7 +18,8 @@ import (
 const maxSessions = 8
 
 // executable is a compiled segment. An NPU's graph cannot be stopped: a run whose
-// context ends goes on behind the caller, and the next one waits for it.
+// context ends goes on behind the caller, and the next one waits for it. In a
+// process of its own that process is ended instead (delegate.Unstoppable).
 type executable struct {
 	backend *Backend
 	segment *graph.Model
