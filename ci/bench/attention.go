@@ -39,8 +39,8 @@ func (b *bench) attention() error {
 		return err
 	}
 	operations := 4 * float64(tokens) * tokens * heads * dim
-	peakRate := peakOperations(tiles) * float64(b.threads) / y.median()
-	b.line(name, x.rate(operations), fmt.Sprintf("%.0f G/s peak", peakRate/1e9), operations/x.median()/peakRate, goal{atLeast: 0.6})
+	peakRate := peakOperations(tiles) * float64(b.threads) / y.typical()
+	b.line(name, x.rate(operations), fmt.Sprintf("%.0f G/s peak", peakRate/1e9), operations/x.typical()/peakRate, goal{atLeast: 0.6})
 	return nil
 }
 

@@ -62,7 +62,7 @@ func (b *bench) linearLayer(name string, peer *oneDNN, tokens, in, out int, inte
 	if integers {
 		g.atLeast = 0.9
 	}
-	b.line(name, x.rate(operations), y.rate(operations), y.median()/x.median(), g)
+	b.line(name, x.rate(operations), y.rate(operations), y.typical()/x.typical(), g)
 	return nil
 }
 

@@ -91,7 +91,7 @@ func (b *bench) models() error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		ratio := x.median() / y.median()
+		ratio := x.typical() / y.typical()
 		ratios = append(ratios, ratio)
 		b.line(name, x.String(), y.String(), ratio, goal{atMost: 1.5})
 	}

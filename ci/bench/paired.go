@@ -12,9 +12,12 @@ import (
 // sample is what one side of a measurement took, in seconds.
 type sample []float64
 
-// median and spread of a sample; spread is half the distance between the 10th
+// compared is the quantile that is compared: the median.
+var compared = 0.5
+
+// typical and spread of a sample; spread is half the distance between the 10th
 // and the 90th percentile.
-func (s sample) median() float64 { return s.quantile(0.5) }
+func (s sample) typical() float64 { return s.quantile(compared) }
 func (s sample) spread() float64 { return (s.quantile(0.9) - s.quantile(0.1)) / 2 }
 
 func (s sample) quantile(q float64) float64 {
@@ -23,7 +26,7 @@ func (s sample) quantile(q float64) float64 {
 }
 
 func (s sample) String() string {
-	m := s.median()
+	m := s.typical()
 	unit, factor := "ms", 1e3
 	if m < 1e-3 {
 		unit, factor = "µs", 1e6
@@ -33,7 +36,7 @@ func (s sample) String() string {
 
 // rate is a sample as operations a second.
 func (s sample) rate(operations float64) string {
-	return fmt.Sprintf("%.0f G/s ±%.0f%%", operations/s.median()/1e9, 100*s.spread()/s.median())
+	return fmt.Sprintf("%.0f G/s ±%.0f%%", operations/s.typical()/1e9, 100*s.spread()/s.typical())
 }
 
 // paired runs both sides in turn until the time is over, after each has run
