@@ -73,7 +73,7 @@ func (w written) Check(m *graph.Model, sub, op int) *delegate.Refusal {
 func chip(o map[string]any) (support.SoC, error) {
 	s, err := support.FindSoC(o["soc"].(string))
 	if err != nil {
-		return s, fmt.Errorf("option soc: %w; QNN drives %s", err, strings.Join(driven(), ", "))
+		return s, fmt.Errorf("option soc: for QNN there is %w", support.NoSoC(o["soc"].(string), driven()))
 	}
 	if s.HTP >= firstHTP && s.ID == 0 {
 		return s, fmt.Errorf("option soc: QNN's number of %s is not known; QNN drives %s", s.Model, strings.Join(driven(), ", "))

@@ -9,7 +9,8 @@ import (
 
 func TestAChipThatQNNDoesNotDriveIsRefusedWithTheOnesThatItDoes(t *testing.T) {
 	for soc, want := range map[string]string{
-		"SM8751": "did you mean SM8750", "SM9999": "QNN drives QCM6490, ", "SM8250": "v66", "": "QNN drives",
+		"SM8751": "did you mean SM8750? There are QCM6490, ", "SM9999": "there are QCM6490, ", "SM8250": "v66", "": "there are",
+		"SM6115": "for QNN there is no chip \"SM6115\"; ",
 	} {
 		_, err := delegate.TableOf("qnn", map[string]any{"soc": soc})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {

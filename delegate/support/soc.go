@@ -36,8 +36,8 @@ var socs = sync.OnceValue(func() []SoC {
 // SoCs are the chips that are known, in the order of the file.
 func SoCs() []SoC { return slices.Clone(socs()) }
 
-// FindSoC finds a chip by its model; case does not count. The error names the
-// nearest one.
+// FindSoC finds a chip by its model; case does not count. The error is NoSoC's of all
+// chips.
 func FindSoC(model string) (SoC, error) {
 	names := make([]string, 0, len(socs()))
 	for _, s := range socs() {
@@ -46,10 +46,16 @@ func FindSoC(model string) (SoC, error) {
 		}
 		names = append(names, s.Model)
 	}
-	if near, ok := nearest.Word(model, names); ok {
-		return SoC{}, fmt.Errorf("no chip %q; did you mean %s?", model, near)
+	return SoC{}, NoSoC(model, names)
+}
+
+// NoSoC says that a chip is none of these, which is the nearest, and which there are.
+func NoSoC(model string, known []string) error {
+	list := strings.Join(slices.Sorted(slices.Values(known)), ", ")
+	if near, ok := nearest.Word(model, known); ok {
+		return fmt.Errorf("no chip %q; did you mean %s? There are %s", model, near, list)
 	}
-	return SoC{}, fmt.Errorf("no chip %q; Qualcomm's have names like SM8650 (Snapdragon 8 Gen 3)", model)
+	return fmt.Errorf("no chip %q; there are %s", model, list)
 }
 
 func parseSoCs(text string) (list []SoC, err error) {
