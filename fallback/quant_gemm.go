@@ -20,8 +20,17 @@ type integerWeights struct {
 	zero int32
 }
 
+// integerKernels are those for a product with so many columns.
+func integerKernels(columns, depth int) *simd.Integer {
+	k := &simd.Active().Integer
+	if t := k.Deep; t != nil && columns > t.Columns && depth >= 4*t.Group {
+		return t
+	}
+	return k
+}
+
 func newIntegerWeights(columns, depth int) *integerWeights {
-	w := &integerWeights{kernels: &simd.Active().Integer, columns: columns, depth: depth}
+	w := &integerWeights{kernels: integerKernels(columns, depth), columns: columns, depth: depth}
 	w.sums = make([]int32, columns)
 	w.data = alignedIntegers(w.panels() * w.panelSize())
 	return w
@@ -74,7 +83,7 @@ func (n *node) integerWeights(input, groups, columns, depth int) ([]*integerWeig
 		}
 		return list, nil
 	}
-	k := &simd.Active().Integer
+	k := integerKernels(columns, depth)
 	if err := n.work(groups, k.Groups(depth)*k.Group); err != nil {
 		return nil, err
 	}

@@ -196,7 +196,7 @@ func prepareHybridFullyConnected(n *node) (compute, error) {
 	if err != nil {
 		return nil, err
 	}
-	flip, shift := leftFlip(h.kernels, false)
+	flip, shift := leftFlip(weights[0].kernels, false)
 	h.shift = shift
 	result := &scaledRows{h: h, s: simd.NewScaler(out), stride: out, act: fusedActivation(o.FusedActivationFunction)}
 	p := integerProduct{pool: n.pool, rows: rows, left: matrixLeft(rows, in), flip: flip, w: weights[0], store: result}
@@ -232,7 +232,7 @@ func prepareHybridConv(n *node) (compute, error) {
 	if err != nil {
 		return nil, err
 	}
-	flip, shift := leftFlip(h.kernels, false)
+	flip, shift := leftFlip(weights[0].kernels, false)
 	h.shift = shift
 	padding := newPadding(n.pool, c.batch, c.channels, c.h, c.w, 1, 0)
 	if padding.needed() {

@@ -48,7 +48,7 @@ func (l *integerLeft) depth() int { return len(l.pieces) * l.length }
 // begin; stage is scratch.
 func (l *integerLeft) pack(k *simd.Integer, dst []byte, offsets, staged []int, stage []byte, flip byte) {
 	height := len(offsets)
-	if l.length%k.Group == 0 {
+	if k.AnyPieces || l.length%k.Group == 0 {
 		k.PackRows(dst, l.data, offsets, l.pieces, l.length, flip)
 		return
 	}
@@ -69,7 +69,7 @@ var onePiece = []int{0}
 
 // stageBytes is the size of pack's scratch for a tile of the given height.
 func (l *integerLeft) stageBytes(k *simd.Integer, height int) int {
-	if l.length%k.Group == 0 {
+	if k.AnyPieces || l.length%k.Group == 0 {
 		return 0
 	}
 	return k.Groups(l.depth())*k.Group*height + 16

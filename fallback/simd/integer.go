@@ -25,6 +25,15 @@ type Integer struct {
 	// signed at every level.
 	Unsigned bool
 
+	// Deep are the loops for products with many columns and a great depth, nil where
+	// there are no others.
+	Deep *Integer
+
+	// Tiled: each group of the right panel lies as [Columns/16][Group/4][16][4].
+	Tiled bool
+	// AnyPieces: PackRows takes pieces of any size.
+	AnyPieces bool
+
 	// PackRows packs len(offsets) rows, one of Heights. A row consists of pieces
 	// of n elements, a multiple of Group; piece p of row i begins at
 	// src[offsets[i] + pieces[p]]. Each byte is changed by exclusive or with flip
@@ -104,6 +113,10 @@ func (t *Integer) Groups(depth int) int { return (depth + t.Group - 1) / t.Group
 // changed by exclusive or with flip. dst takes Groups(depth)·Group·Columns bytes.
 // sums gets the sum of each column.
 func (t *Integer) PackColumns(dst []int8, w []int8, stride, columns, depth int, flip byte, sums []int32) {
+	if t.Tiled {
+		t.packTiles(dst, w, stride, columns, depth, flip, sums)
+		return
+	}
 	group, width := t.Group, t.Columns*t.Group
 	dst = dst[:t.Groups(depth)*width]
 	if columns < t.Columns || depth%group != 0 {
@@ -125,6 +138,22 @@ func (t *Integer) PackColumns(dst []int8, w []int8, stride, columns, depth int, 
 		for i, v := range column {
 			v ^= int8(flip)
 			dst[at+i] = v
+			sum += int32(v)
+		}
+		sums[j] = sum
+	}
+}
+
+// packTiles is PackColumns for panels that are tiled.
+func (t *Integer) packTiles(dst []int8, w []int8, stride, columns, depth int, flip byte, sums []int32) {
+	clear(dst[:t.Groups(depth)*t.Group*t.Columns])
+	const tile = 16
+	for j := range columns {
+		to := dst[j/tile*tile*t.Group+j%tile*4:]
+		sum := int32(0)
+		for k, v := range w[j*stride:][:depth] {
+			v ^= int8(flip)
+			to[k/t.Group*t.Group*t.Columns+k%t.Group/4*4*tile+k%4] = v
 			sum += int32(v)
 		}
 		sums[j] = sum

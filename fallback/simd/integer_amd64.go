@@ -93,6 +93,11 @@ func withIntegers(list []*Table) []*Table {
 		t := *list[len(list)-1]
 		t.Name, t.Integer = "avx512vnni", integerVNNI().with(&rowsVNNI)
 		list = append(list, &t)
+		if mayUseTiles() {
+			tiles := t
+			tiles.Name, tiles.Integer.Deep = "amx", integerAMX(t.Integer)
+			list = append(list, &tiles)
+		}
 	}
 	return list
 }

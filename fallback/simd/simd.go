@@ -2,7 +2,7 @@
 // for each level of CPU features, chosen once at start. Every table computes
 // what the generic one computes, up to the rounding of sums.
 //
-// NANOFLUX_SIMD (generic, avx2, avx512, avx512vnni, neon, neon-dotprod,
+// NANOFLUX_SIMD (generic, avx2, avx512, avx512vnni, amx, neon, neon-dotprod,
 // neon-i8mm) overrides the choice, for tests and bug reports; a level that this
 // CPU or build lacks is not used, see Problem.
 package simd
@@ -21,7 +21,7 @@ const variable = "NANOFLUX_SIMD"
 
 // Table is the set of inner loops for one level of CPU features.
 type Table struct {
-	// Name of the level: "generic", "avx2", "avx512", "avx512vnni",
+	// Name of the level: "generic", "avx2", "avx512", "avx512vnni", "amx",
 	// "neon", "neon-dotprod", "neon-i8mm".
 	Name string
 

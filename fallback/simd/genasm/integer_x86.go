@@ -430,5 +430,6 @@ func integerAMD64() {
 	f.x86RequantizeAVX512(true)
 	f.x86RequantizeAVX2()
 	f.x86Rows()
+	f.amx()
 	f.write("integer_amd64.s")
 }

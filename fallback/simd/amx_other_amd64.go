@@ -1,0 +1,6 @@
+//go:build !linux
+
+package simd
+
+// mayUseTiles: elsewhere nobody has tried.
+func mayUseTiles() bool { return false }
