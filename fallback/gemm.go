@@ -146,7 +146,7 @@ func (p *product) block(first, n, fromPanel, toPanel int) {
 
 	for from := 0; from < w.depth; from += table.Depth {
 		depth := min(table.Depth, w.depth-from)
-		packLeft(&p.left, table.Rows, left, rows, first, n, from, depth)
+		packLeft(&p.left, table, left, rows, first, n, from, depth)
 		for panel := fromPanel; panel < toPanel; panel++ {
 			right := w.data[from*w.panels()*table.Columns+panel*depth*table.Columns:][:depth*table.Columns]
 			column := panel * table.Columns
@@ -158,24 +158,26 @@ func (p *product) block(first, n, fromPanel, toPanel int) {
 				}
 			}
 			for tile := range tiles {
-				a := left[tile*table.Rows*depth:][:table.Rows*depth]
 				r := tile * table.Rows
+				count := min(table.Rows, n-r)
+				height := table.Height(count)
+				a := left[r*depth:][:height*depth]
 				out := p.out[(first+r)*p.stride+column:]
-				whole := width == table.Columns && r+table.Rows <= n
+				whole := width == table.Columns && height == count
 				switch {
 				case whole && from == 0:
-					table.MultiplyFrom(depth, a, right, out, p.stride, start)
+					table.MultiplyFrom(height, depth, a, right, out, p.stride, start)
 				case whole:
-					table.Multiply(depth, a, right, out, p.stride)
+					table.Multiply(height, depth, a, right, out, p.stride)
 				case from == 0:
-					table.MultiplyFrom(depth, a, right, edge, table.Columns, start)
-					for i := range min(table.Rows, n-r) {
+					table.MultiplyFrom(height, depth, a, right, edge, table.Columns, start)
+					for i := range count {
 						copy(out[i*p.stride:][:width], edge[i*table.Columns:])
 					}
 				default:
 					clear(edge)
-					table.Multiply(depth, a, right, edge, table.Columns)
-					for i := range min(table.Rows, n-r) {
+					table.Multiply(height, depth, a, right, edge, table.Columns)
+					for i := range count {
 						row := out[i*p.stride:][:width]
 						vectors.Add(row, row, edge[i*table.Columns:])
 					}
@@ -192,12 +194,13 @@ func (p *product) block(first, n, fromPanel, toPanel int) {
 }
 
 // packLeft packs elements [from, from+depth) of rows [first, first+n) for tiles
-// of the given height: [tile][depth][height]; missing rows are zero. rows is
-// scratch for a tile's rows.
-func packLeft(l *leftRows, height int, left, rows []float32, first, n, from, depth int) {
-	for r := 0; r < n; r += height {
+// of the table's: [tile][depth][height], the last tile of as many rows as are
+// left over; missing rows are zero. rows is scratch for a tile's rows.
+func packLeft(l *leftRows, table *simd.Table, left, rows []float32, first, n, from, depth int) {
+	for r := 0; r < n; r += table.Rows {
+		count := min(table.Rows, n-r)
+		height := table.Height(count)
 		dst := left[r*depth:][:height*depth]
-		count := min(height, n-r)
 		if l.windows == nil {
 			packPanel(dst, l.data[(first+r)*l.stride+from*l.step:], height, count, depth, l.stride, l.step)
 			continue

@@ -18,7 +18,7 @@ var compared = 0.5
 // typical and spread of a sample; spread is half the distance between the 10th
 // and the 90th percentile.
 func (s sample) typical() float64 { return s.quantile(compared) }
-func (s sample) spread() float64 { return (s.quantile(0.9) - s.quantile(0.1)) / 2 }
+func (s sample) spread() float64  { return (s.quantile(0.9) - s.quantile(0.1)) / 2 }
 
 func (s sample) quantile(q float64) float64 {
 	sorted := slices.Sorted(slices.Values(s))

@@ -2,8 +2,105 @@
 
 #include "textflag.h"
 
-// func multiplyNEON(depth int, a, b, c *float32, stride int)
-TEXT ·multiplyNEON(SB), NOSPLIT, $0-40
+// func multiplyNEON1(depth int, a, b, c *float32, stride int)
+TEXT ·multiplyNEON1(SB), NOSPLIT, $0-40
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD R3, R5
+	VLD1 (R5), [V8.S4, V9.S4, V10.S4]
+	ADD R4, R5, R5
+loop:
+	VLD1.P 48(R2), [V0.S4, V1.S4, V2.S4]
+	FMOVS.P 4(R1), F3
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
+	WORD $0x4f83104a // FMLA V10.4S, V2.4S, V3.S[0]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4, V9.S4, V10.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON2(depth int, a, b, c *float32, stride int)
+TEXT ·multiplyNEON2(SB), NOSPLIT, $0-40
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD R3, R5
+	VLD1 (R5), [V8.S4, V9.S4, V10.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V11.S4, V12.S4, V13.S4]
+	ADD R4, R5, R5
+loop:
+	VLD1.P 48(R2), [V0.S4, V1.S4, V2.S4]
+	FMOVD.P 8(R1), F3
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
+	WORD $0x4f83104a // FMLA V10.4S, V2.4S, V3.S[0]
+	WORD $0x4fa3100b // FMLA V11.4S, V0.4S, V3.S[1]
+	WORD $0x4fa3102c // FMLA V12.4S, V1.4S, V3.S[1]
+	WORD $0x4fa3104d // FMLA V13.4S, V2.4S, V3.S[1]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4, V9.S4, V10.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V11.S4, V12.S4, V13.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON4(depth int, a, b, c *float32, stride int)
+TEXT ·multiplyNEON4(SB), NOSPLIT, $0-40
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD R3, R5
+	VLD1 (R5), [V8.S4, V9.S4, V10.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V11.S4, V12.S4, V13.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V14.S4, V15.S4, V16.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V17.S4, V18.S4, V19.S4]
+	ADD R4, R5, R5
+loop:
+	VLD1.P 48(R2), [V0.S4, V1.S4, V2.S4]
+	VLD1.P 16(R1), [V3.S4]
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
+	WORD $0x4f83104a // FMLA V10.4S, V2.4S, V3.S[0]
+	WORD $0x4fa3100b // FMLA V11.4S, V0.4S, V3.S[1]
+	WORD $0x4fa3102c // FMLA V12.4S, V1.4S, V3.S[1]
+	WORD $0x4fa3104d // FMLA V13.4S, V2.4S, V3.S[1]
+	WORD $0x4f83180e // FMLA V14.4S, V0.4S, V3.S[2]
+	WORD $0x4f83182f // FMLA V15.4S, V1.4S, V3.S[2]
+	WORD $0x4f831850 // FMLA V16.4S, V2.4S, V3.S[2]
+	WORD $0x4fa31811 // FMLA V17.4S, V0.4S, V3.S[3]
+	WORD $0x4fa31832 // FMLA V18.4S, V1.4S, V3.S[3]
+	WORD $0x4fa31853 // FMLA V19.4S, V2.4S, V3.S[3]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4, V9.S4, V10.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V11.S4, V12.S4, V13.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V14.S4, V15.S4, V16.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V17.S4, V18.S4, V19.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON8(depth int, a, b, c *float32, stride int)
+TEXT ·multiplyNEON8(SB), NOSPLIT, $0-40
 	MOVD depth+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -74,8 +171,98 @@ loop:
 	ADD R4, R3, R3
 	RET
 
-// func multiplyNEONFrom(depth int, a, b, c *float32, stride int, row *float32)
-TEXT ·multiplyNEONFrom(SB), NOSPLIT, $0-48
+// func multiplyNEON1From(depth int, a, b, c *float32, stride int, row *float32)
+TEXT ·multiplyNEON1From(SB), NOSPLIT, $0-48
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD row+40(FP), R5
+	VLD1 (R5), [V8.S4, V9.S4, V10.S4]
+loop:
+	VLD1.P 48(R2), [V0.S4, V1.S4, V2.S4]
+	FMOVS.P 4(R1), F3
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
+	WORD $0x4f83104a // FMLA V10.4S, V2.4S, V3.S[0]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4, V9.S4, V10.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON2From(depth int, a, b, c *float32, stride int, row *float32)
+TEXT ·multiplyNEON2From(SB), NOSPLIT, $0-48
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD row+40(FP), R5
+	VLD1 (R5), [V8.S4, V9.S4, V10.S4]
+	VLD1 (R5), [V11.S4, V12.S4, V13.S4]
+loop:
+	VLD1.P 48(R2), [V0.S4, V1.S4, V2.S4]
+	FMOVD.P 8(R1), F3
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
+	WORD $0x4f83104a // FMLA V10.4S, V2.4S, V3.S[0]
+	WORD $0x4fa3100b // FMLA V11.4S, V0.4S, V3.S[1]
+	WORD $0x4fa3102c // FMLA V12.4S, V1.4S, V3.S[1]
+	WORD $0x4fa3104d // FMLA V13.4S, V2.4S, V3.S[1]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4, V9.S4, V10.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V11.S4, V12.S4, V13.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON4From(depth int, a, b, c *float32, stride int, row *float32)
+TEXT ·multiplyNEON4From(SB), NOSPLIT, $0-48
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD row+40(FP), R5
+	VLD1 (R5), [V8.S4, V9.S4, V10.S4]
+	VLD1 (R5), [V11.S4, V12.S4, V13.S4]
+	VLD1 (R5), [V14.S4, V15.S4, V16.S4]
+	VLD1 (R5), [V17.S4, V18.S4, V19.S4]
+loop:
+	VLD1.P 48(R2), [V0.S4, V1.S4, V2.S4]
+	VLD1.P 16(R1), [V3.S4]
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
+	WORD $0x4f83104a // FMLA V10.4S, V2.4S, V3.S[0]
+	WORD $0x4fa3100b // FMLA V11.4S, V0.4S, V3.S[1]
+	WORD $0x4fa3102c // FMLA V12.4S, V1.4S, V3.S[1]
+	WORD $0x4fa3104d // FMLA V13.4S, V2.4S, V3.S[1]
+	WORD $0x4f83180e // FMLA V14.4S, V0.4S, V3.S[2]
+	WORD $0x4f83182f // FMLA V15.4S, V1.4S, V3.S[2]
+	WORD $0x4f831850 // FMLA V16.4S, V2.4S, V3.S[2]
+	WORD $0x4fa31811 // FMLA V17.4S, V0.4S, V3.S[3]
+	WORD $0x4fa31832 // FMLA V18.4S, V1.4S, V3.S[3]
+	WORD $0x4fa31853 // FMLA V19.4S, V2.4S, V3.S[3]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4, V9.S4, V10.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V11.S4, V12.S4, V13.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V14.S4, V15.S4, V16.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V17.S4, V18.S4, V19.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON8From(depth int, a, b, c *float32, stride int, row *float32)
+TEXT ·multiplyNEON8From(SB), NOSPLIT, $0-48
 	MOVD depth+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2

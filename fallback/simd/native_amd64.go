@@ -3,18 +3,6 @@ package simd
 import "golang.org/x/sys/cpu"
 
 //go:noescape
-func multiplyAVX512(depth int, a, b, c *float32, stride int)
-
-//go:noescape
-func multiplyAVX512From(depth int, a, b, c *float32, stride int, row *float32)
-
-//go:noescape
-func multiplyAVX2(depth int, a, b, c *float32, stride int)
-
-//go:noescape
-func multiplyAVX2From(depth int, a, b, c *float32, stride int, row *float32)
-
-//go:noescape
 func packAVX2(n int, dst *float32, height int, src *float32, stride int)
 
 func packFourAVX2(n int, dst []float32, height int, src []float32, stride int) {
@@ -39,22 +27,10 @@ func native() []*Table {
 		if features()&f16c == 0 { // some emulators leave it out
 			vectorAVX2.FromFloat16, vectorAVX2.ToFloat16 = vectorGeneric.FromFloat16, vectorGeneric.ToFloat16
 		}
-		list = append(list, &Table{Name: "avx2", Rows: 6, Columns: 16, Depth: 768, Tiles: 32, PackRows: packRowsAVX2, Transpose: transposeAVX2, Vector: vectorAVX2, Multiply: func(depth int, a, b, c []float32, stride int) {
-			checkTile(6, 16, depth, a, b, c, stride)
-			multiplyAVX2(depth, &a[0], &b[0], &c[0], stride)
-		}, MultiplyFrom: func(depth int, a, b, c []float32, stride int, row []float32) {
-			checkTile(6, 16, depth, a, b, c, stride)
-			multiplyAVX2From(depth, &a[0], &b[0], &c[0], stride, &row[:16][0])
-		}})
+		list = append(list, &Table{Name: "avx2", Rows: 6, Columns: 16, Depth: 768, Tiles: 32, PackRows: packRowsAVX2, Transpose: transposeAVX2, Vector: vectorAVX2, Heights: []int{1, 2, 4, 6}, Multiply: multiplyAVX2, MultiplyFrom: multiplyAVX2From})
 	}
 	if cpu.X86.HasAVX512F {
-		list = append(list, &Table{Name: "avx512", Rows: 12, Columns: 32, Depth: 768, Tiles: 28, PackRows: packRowsAVX2, Transpose: transposeAVX2, Vector: vectorAVX512, Multiply: func(depth int, a, b, c []float32, stride int) {
-			checkTile(12, 32, depth, a, b, c, stride)
-			multiplyAVX512(depth, &a[0], &b[0], &c[0], stride)
-		}, MultiplyFrom: func(depth int, a, b, c []float32, stride int, row []float32) {
-			checkTile(12, 32, depth, a, b, c, stride)
-			multiplyAVX512From(depth, &a[0], &b[0], &c[0], stride, &row[:32][0])
-		}})
+		list = append(list, &Table{Name: "avx512", Rows: 12, Columns: 32, Depth: 768, Tiles: 28, PackRows: packRowsAVX2, Transpose: transposeAVX2, Vector: vectorAVX512, Heights: []int{1, 2, 4, 8, 12}, Multiply: multiplyAVX512, MultiplyFrom: multiplyAVX512From})
 	}
 	return withIntegers(list)
 }

@@ -1,12 +1,6 @@
 package simd
 
 //go:noescape
-func multiplyNEON(depth int, a, b, c *float32, stride int)
-
-//go:noescape
-func multiplyNEONFrom(depth int, a, b, c *float32, stride int, row *float32)
-
-//go:noescape
 func packNEON(n int, dst *float32, height int, src *float32, stride int)
 
 func packFourNEON(n int, dst []float32, height int, src []float32, stride int) {
@@ -23,11 +17,5 @@ func transposeNEON(dst, src []float32, rows, columns, dstStride, srcStride int) 
 
 // native: every arm64 CPU has NEON.
 func native() []*Table {
-	return withIntegers(&Table{Name: "neon", Rows: 8, Columns: 12, Depth: 384, Tiles: 16, PackRows: packRowsNEON, Transpose: transposeNEON, Vector: vectorNEON, Multiply: func(depth int, a, b, c []float32, stride int) {
-		checkTile(8, 12, depth, a, b, c, stride)
-		multiplyNEON(depth, &a[0], &b[0], &c[0], stride)
-	}, MultiplyFrom: func(depth int, a, b, c []float32, stride int, row []float32) {
-		checkTile(8, 12, depth, a, b, c, stride)
-		multiplyNEONFrom(depth, &a[0], &b[0], &c[0], stride, &row[:12][0])
-	}})
+	return withIntegers(&Table{Name: "neon", Rows: 8, Columns: 12, Depth: 384, Tiles: 16, PackRows: packRowsNEON, Transpose: transposeNEON, Vector: vectorNEON, Heights: []int{1, 2, 4, 8}, Multiply: multiplyNEON, MultiplyFrom: multiplyNEONFrom})
 }

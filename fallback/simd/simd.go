@@ -25,8 +25,11 @@ type Table struct {
 	// "neon", "neon-dotprod", "neon-i8mm".
 	Name string
 
-	// Rows and Columns are the size of the tile that Multiply computes.
+	// Rows and Columns are the size of the largest tile that Multiply computes.
+	// Tiles of fewer rows have one of the Heights, in rising order, of which the
+	// last is Rows.
 	Rows, Columns int
+	Heights       []int
 
 	// Depth is how deep panels should be, and Tiles how many tiles of rows should
 	// be packed at once: they then stay in a second-level cache.
@@ -34,14 +37,15 @@ type Table struct {
 
 	// Multiply adds the product of two packed panels to a tile:
 	//
-	//	c[i·stride + j] += Σ a[k·Rows + i] · b[k·Columns + j],  0 ≤ k < depth
+	//	c[i·stride + j] += Σ a[k·rows + i] · b[k·Columns + j],  0 ≤ k < depth
 	//
-	// for i < Rows and j < Columns. All slices must be long enough.
-	Multiply func(depth int, a, b, c []float32, stride int)
+	// for i < rows, one of the Heights, and j < Columns. All slices must be long
+	// enough. Sums are in the order of k, whatever rows is.
+	Multiply func(rows, depth int, a, b, c []float32, stride int)
 
 	// MultiplyFrom is Multiply into a tile whose rows are row [Columns], whatever
 	// they were before: the bias, or zeros.
-	MultiplyFrom func(depth int, a, b, c []float32, stride int, row []float32)
+	MultiplyFrom func(rows, depth int, a, b, c []float32, stride int, row []float32)
 
 	// PackRows writes rows of depth elements, stride apart in src, as a panel
 	// [depth][height] for Multiply, rows ≤ height; missing rows are zero.
@@ -67,6 +71,16 @@ var active = sync.OnceValue(func() *Table {
 	}
 	return tables[len(tables)-1]
 })
+
+// Height is that of the smallest tile for so many rows.
+func (t *Table) Height(rows int) int {
+	for _, h := range t.Heights {
+		if h >= rows {
+			return h
+		}
+	}
+	return t.Rows
+}
 
 // Active is the table in use.
 func Active() *Table { return active() }

@@ -11,15 +11,17 @@ func TestEveryTableMultipliesTilesAsTheDefinitionSays(t *testing.T) {
 	for _, table := range Available() {
 		for _, depth := range []int{1, 2, 3, 4, 5, 7, 8, 63, 384} {
 			for _, extra := range []int{0, 1, 17} {
-				t.Run(fmt.Sprintf("%s, depth %d, stride +%d", table.Name, depth, extra), func(t *testing.T) {
-					testTile(t, table, depth, table.Columns+extra)
-				})
+				for _, rows := range table.Heights {
+					t.Run(fmt.Sprintf("%s, %d rows, depth %d, stride +%d", table.Name, rows, depth, extra), func(t *testing.T) {
+						testTile(t, table, rows, depth, table.Columns+extra)
+					})
+				}
 			}
 		}
 	}
 }
 
-func testTile(t *testing.T, table *Table, depth, stride int) {
+func testTile(t *testing.T, table *Table, rows, depth, stride int) {
 	r := rand.New(rand.NewPCG(uint64(depth), uint64(stride)))
 	// One element before and behind each slice stands guard.
 	random := func(n int) []float32 {
@@ -29,20 +31,20 @@ func testTile(t *testing.T, table *Table, depth, stride int) {
 		}
 		return s
 	}
-	a, b := random(table.Rows*depth), random(table.Columns*depth)
-	c := random((table.Rows-1)*stride + table.Columns)
+	a, b := random(rows*depth), random(table.Columns*depth)
+	c := random((rows-1)*stride + table.Columns)
 	want := append([]float32(nil), c...)
-	for i := range table.Rows {
+	for i := range rows {
 		for j := range table.Columns {
 			sum := 0.0
 			for k := range depth {
-				sum += float64(a[1+k*table.Rows+i]) * float64(b[1+k*table.Columns+j])
+				sum += float64(a[1+k*rows+i]) * float64(b[1+k*table.Columns+j])
 			}
 			want[1+i*stride+j] += float32(sum)
 		}
 	}
 	started := append([]float32(nil), c...)
-	table.Multiply(depth, a[1:len(a)-1], b[1:len(b)-1], c[1:len(c)-1], stride)
+	table.Multiply(rows, depth, a[1:len(a)-1], b[1:len(b)-1], c[1:len(c)-1], stride)
 	inTile := func(i int) bool { return i >= 1 && i < len(c)-1 && (i-1)%stride < table.Columns }
 	for i := range c {
 		if inTile(i) && math.Abs(float64(c[i]-want[i])) > 1e-6*float64(depth+8) || !inTile(i) && c[i] != want[i] {
@@ -53,11 +55,11 @@ func testTile(t *testing.T, table *Table, depth, stride int) {
 	// From a row: as if each row of the tile had been that one.
 	row := random(table.Columns)[1:][:table.Columns]
 	again := append([]float32(nil), started...)
-	for i := range table.Rows {
+	for i := range rows {
 		copy(again[1+i*stride:], row)
 	}
-	table.Multiply(depth, a[1:len(a)-1], b[1:len(b)-1], again[1:len(c)-1], stride)
-	table.MultiplyFrom(depth, a[1:len(a)-1], b[1:len(b)-1], started[1:len(c)-1], stride, row)
+	table.Multiply(rows, depth, a[1:len(a)-1], b[1:len(b)-1], again[1:len(c)-1], stride)
+	table.MultiplyFrom(rows, depth, a[1:len(a)-1], b[1:len(b)-1], started[1:len(c)-1], stride, row)
 	for i := range started {
 		if started[i] != again[i] {
 			t.Fatalf("from a row: element %d is %v, want %v", i-1, started[i], again[i])
@@ -114,7 +116,7 @@ func BenchmarkMultiply(b *testing.B) {
 			x, y := make([]float32, table.Rows*depth), make([]float32, table.Columns*depth)
 			c := make([]float32, table.Rows*table.Columns)
 			for b.Loop() {
-				table.Multiply(depth, x, y, c, table.Columns)
+				table.Multiply(table.Rows, depth, x, y, c, table.Columns)
 			}
 			flops := 2 * float64(depth*table.Rows*table.Columns) * float64(b.N)
 			b.ReportMetric(flops/b.Elapsed().Seconds()/1e9, "GFLOP/s")

@@ -15,16 +15,27 @@ import (
 
 func main() {
 	log.SetFlags(0)
+	avx2, avx512, neon := []int{1, 2, 4, 6}, []int{1, 2, 4, 8, 12}, []int{1, 2, 4, 8}
+	writeMultiplyGo("multiply_avx2_amd64.go", "AVX2", 16, avx2)
+	writeMultiplyGo("multiply_avx512_amd64.go", "AVX512", 32, avx512)
+	writeMultiplyGo("multiply_neon_arm64.go", "NEON", 12, neon)
 	amd64 := newFile()
 	for _, from := range []bool{false, true} {
-		amd64.x86Tile("AVX2", 6, 2, "Y", 32, from)
-		amd64.x86Tile("AVX512", 12, 2, "Z", 64, from)
+		for _, rows := range avx2 {
+			amd64.x86Tile("AVX2", rows, 2, "Y", 32, from)
+		}
+		for _, rows := range avx512 {
+			amd64.x86Tile("AVX512", rows, 2, "Z", 64, from)
+		}
 	}
 	amd64.packX86()
 	amd64.write("multiply_amd64.s")
 	arm64 := newFile()
-	arm64.neonTile(8, 3, false)
-	arm64.neonTile(8, 3, true)
+	for _, from := range []bool{false, true} {
+		for _, rows := range neon {
+			arm64.neonTile(rows, 3, from)
+		}
+	}
 	arm64.packNEON()
 	arm64.write("multiply_arm64.s")
 	integerAMD64()
@@ -53,21 +64,21 @@ func (f *file) write(path string) {
 
 // header begins a tile: one that adds to c, or one that begins from a row (see
 // Table.MultiplyFrom), which has one argument more.
-func (f *file) header(name string, from bool) {
+func (f *file) header(name string, rows int, from bool) {
 	f.line("")
 	if from {
-		f.line("// func multiply%sFrom(depth int, a, b, c *float32, stride int, row *float32)", name)
-		f.line("TEXT ·multiply%sFrom(SB), NOSPLIT, $0-48", name)
+		f.line("// func multiply%s%dFrom(depth int, a, b, c *float32, stride int, row *float32)", name, rows)
+		f.line("TEXT ·multiply%s%dFrom(SB), NOSPLIT, $0-48", name, rows)
 		return
 	}
-	f.line("// func multiply%s(depth int, a, b, c *float32, stride int)", name)
-	f.line("TEXT ·multiply%s(SB), NOSPLIT, $0-40", name)
+	f.line("// func multiply%s%d(depth int, a, b, c *float32, stride int)", name, rows)
+	f.line("TEXT ·multiply%s%d(SB), NOSPLIT, $0-40", name, rows)
 }
 
 // x86Tile writes a tile of rows × vectors registers of the given width in
 // bytes. Registers: c from 0 on, then one row of b, then broadcast elements of a.
 func (f *file) x86Tile(name string, rows, vectors int, letter string, width int, from bool) {
-	f.header(name, from)
+	f.header(name, rows, from)
 	f.op("MOVQ depth+0(FP), CX")
 	f.op("MOVQ a+8(FP), SI")
 	f.op("MOVQ b+16(FP), DI")
@@ -147,7 +158,7 @@ func (f *file) x86Tile(name string, rows, vectors int, letter string, width int,
 // a in the registers after it, c from V8 on. Go's assembler has no FMLA by
 // element, so those are words.
 func (f *file) neonTile(rows, vectors int, from bool) {
-	f.header("NEON", from)
+	f.header("NEON", rows, from)
 	f.op("MOVD depth+0(FP), R0")
 	f.op("MOVD a+8(FP), R1")
 	f.op("MOVD b+16(FP), R2")
@@ -170,7 +181,16 @@ func (f *file) neonTile(rows, vectors int, from bool) {
 	}
 	f.line("loop:")
 	f.op("VLD1.P %d(R2), [V0.S4, V1.S4, V2.S4]", vectors*16)
-	f.op("VLD1.P %d(R1), [V3.S4, V4.S4]", rows*4)
+	switch rows {
+	case 1:
+		f.op("FMOVS.P 4(R1), F3")
+	case 2:
+		f.op("FMOVD.P 8(R1), F3")
+	case 4:
+		f.op("VLD1.P 16(R1), [V3.S4]")
+	default:
+		f.op("VLD1.P 32(R1), [V3.S4, V4.S4]")
+	}
 	for i := range rows {
 		for j := range vectors {
 			f.fmlaByElement(8+vectors*i+j, j, 3+i/4, i%4)
