@@ -4,6 +4,7 @@ package qnn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -99,6 +100,9 @@ func (b *Backend) Probe(context.Context) (delegate.Device, error) {
 	if err != nil {
 		return delegate.Device{}, fmt.Errorf("qnn: %w", err)
 	}
+	if err := b.starts(version); err != nil {
+		return delegate.Device{}, fmt.Errorf("qnn: %w", err)
+	}
 	d := delegate.Device{
 		Description: fmt.Sprintf("Qualcomm %s's NPU%s, through ONNX Runtime %s", b.SoC.Model, simulation(), ort.GetVersion()),
 		Library:     l.backend, Version: version,
@@ -117,6 +121,35 @@ func (b *Backend) Probe(context.Context) (delegate.Device, error) {
 		d.Features = append(d.Features, "license="+license)
 	}
 	return d, nil
+}
+
+// tried begins the version of QNN that this backend was tried with.
+const tried = "QNN 2.40."
+
+// starts has libraries of another version than the tried one compile a graph of one
+// operator: whether the provider starts at all for the chip is said by nothing else.
+// The error is of one that does not.
+func (b *Backend) starts(version string) error {
+	if b.cpu || strings.HasPrefix(version, tried) {
+		return nil
+	}
+	g := graph.NewBuilder("trial")
+	x := g.Input("x", graph.Float32, 1, 8)
+	g.Output("y", g.Add(x, x))
+	m, err := g.Model()
+	if err != nil {
+		return err
+	}
+	plain := *b
+	plain.FP16, plain.W8A16, plain.Cache = true, false, ""
+	s, err := plain.session(m, [][]int{{1, 8}}, nil)
+	switch {
+	case err == nil:
+		return s.close()
+	case errors.Is(err, delegate.ErrUnavailable):
+		return err
+	}
+	return nil // the chip has no floats, say: segments will tell
 }
 
 // simulation says that the NPU is not the device's own.
@@ -259,6 +292,11 @@ func (b *Backend) compileAnew(segment *graph.Model, model *onnx.Model, from sour
 	s, said, err := b.compile(model, from, l, device, ort.LoggingLevelWarning)
 	if err == nil {
 		return s, nil
+	}
+	if strings.Contains(err.Error(), "Error creating execution provider") {
+		version, _ := l.version() // it is for people
+		return nil, fmt.Errorf("%w: %s with %s does not start for %s: %s; run ci/setup qnn for a version that does",
+			delegate.ErrUnavailable, l.provider, version, b.SoC.Model, startFailure(err, said))
 	}
 	refused := complaints(said)
 	if len(refused) == 0 && strings.Contains(err.Error(), "fallback to CPU EP") {

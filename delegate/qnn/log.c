@@ -63,6 +63,12 @@ char* nanoflux_qnn_log_text(void) {
   return copy;
 }
 
+const char* nanoflux_qnn_runtime_version(void* get_api_base) {
+  const api_base* base = ((const api_base* (*)(void))get_api_base)();
+  const char* version = base != NULL ? base->version() : NULL;
+  return version != NULL ? version : "of an unknown version";
+}
+
 int nanoflux_qnn_log_start(void* get_api_base) {
   const api_base* base = ((const api_base* (*)(void))get_api_base)();
   void* const* api = base != NULL ? base->get_api(kVersion) : NULL;

@@ -11,6 +11,8 @@ import "C"
 import (
 	"fmt"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"unsafe"
 
@@ -27,10 +29,30 @@ func startLog(runtime string) error {
 	if err != nil {
 		return fmt.Errorf("%w: for ONNX Runtime 1.29 run ci/setup qnn", err)
 	}
-	if C.nanoflux_qnn_log_start(library.Symbol("OrtGetApiBase")) != 0 {
-		return fmt.Errorf("%w: %s is too old: for ONNX Runtime 1.29 run ci/setup qnn", delegate.ErrUnavailable, runtime)
+	base := library.Symbol("OrtGetApiBase")
+	version := C.GoString(C.nanoflux_qnn_runtime_version(base))
+	if !newEnough(version) {
+		return fmt.Errorf("%w: %s is ONNX Runtime %s, which is too old; for 1.%d run ci/setup qnn", delegate.ErrUnavailable, runtime, version, firstRuntime)
+	}
+	if C.nanoflux_qnn_log_start(base) != 0 {
+		return fmt.Errorf("%w: %s (ONNX Runtime %s) cannot be started; run ci/setup qnn for one that can", delegate.ErrUnavailable, runtime, version)
 	}
 	return nil
+}
+
+// firstRuntime is the first minor version of ONNX Runtime 1 whose interface the
+// binding takes.
+const firstRuntime = 29
+
+// newEnough says whether a version of ONNX Runtime, "1.29.0", can be used.
+func newEnough(version string) bool {
+	parts := strings.Split(version, ".")
+	if len(parts) < 2 {
+		return false
+	}
+	major, err := strconv.Atoi(parts[0])
+	minor, err2 := strconv.Atoi(parts[1])
+	return err == nil && err2 == nil && (major > 1 || major == 1 && minor >= firstRuntime)
 }
 
 // listen calls f and returns what was said meanwhile. One caller at a time.
@@ -148,6 +170,20 @@ func (e *refusedError) Unwrap() []error {
 	return list
 }
 
+// startFailure is why the provider did not start: what was said last, or else the end
+// of ONNX Runtime's error.
+func startFailure(err error, said string) string {
+	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(said), "\n"), idle)
+	if len(lines) > 0 && strings.TrimSpace(lines[len(lines)-1]) != "" {
+		return strings.TrimSpace(lines[len(lines)-1])
+	}
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	return text[strings.LastIndex(text, "Error creating execution provider"):]
+}
+
+// idle says that a line is said in any case.
+func idle(line string) bool { return strings.Contains(line, "File mapped weights") }
+
 // compileFailure is why a session could not be made, in one line: ONNX Runtime's
 // error, and what was said last that is not the same.
 func compileFailure(err error, said string) string {
@@ -155,7 +191,7 @@ func compileFailure(err error, said string) string {
 	lines := strings.Split(strings.TrimSpace(said), "\n")
 	for i := len(lines) - 1; i >= 0; i-- {
 		line := strings.TrimSpace(lines[i])
-		if line != "" && !strings.Contains(text, line) && !strings.Contains(line, "File mapped weights") {
+		if line != "" && !strings.Contains(text, line) && !idle(line) {
 			return text + " (" + line + ")"
 		}
 	}

@@ -2,8 +2,11 @@
 #ifndef NANOFLUX_QNN_LOG_H_
 #define NANOFLUX_QNN_LOG_H_
 
+// The version of ONNX Runtime, "1.29.0"; get_api_base is its OrtGetApiBase.
+const char* nanoflux_qnn_runtime_version(void* get_api_base);
+
 // Starts ONNX Runtime's environment, of which a process has one, so that it tells
-// all to this log. get_api_base is ONNX Runtime's OrtGetApiBase. Returns 0, or
+// all to this log. Returns 0, or
 // what is missing: 1 for a version that is too old, 2 for a failure.
 int nanoflux_qnn_log_start(void* get_api_base);
 
