@@ -22,7 +22,7 @@ func init() {
 	registerArithmetic(schema.BuiltinOperatorDIV, onLines(vectors.Div, vectors.DivScalar, vectors.ScalarDiv), perElement(divide[int32]), nil,
 		func(op *graph.Op) graph.Activation { return options[schema.DivOptionsT](op).FusedActivationFunction })
 	none := func(*graph.Op) graph.Activation { return graph.ActNone }
-	registerArithmetic(schema.BuiltinOperatorSQUARED_DIFFERENCE, squaredDifference, squaredDifferenceLines[int32], nil, none)
+	registerArithmetic(schema.BuiltinOperatorSQUARED_DIFFERENCE, onLines(vectors.SquaredDifference, vectors.SquaredDifferenceScalar, vectors.SquaredDifferenceScalar), squaredDifferenceLines[int32], nil, none)
 	registerArithmetic(schema.BuiltinOperatorMAXIMUM, onLines(vectors.Max, vectors.MaxScalar, vectors.MaxScalar), perElement(largest[int32]), perElement(largest[int64]), none)
 	registerArithmetic(schema.BuiltinOperatorMINIMUM, onLines(vectors.Min, vectors.MinScalar, vectors.MinScalar), perElement(smallest[int32]), perElement(smallest[int64]), none)
 	registerArithmetic(schema.BuiltinOperatorPOW, perElement(powFloat), perElement(powInteger), nil, none)
@@ -85,34 +85,36 @@ func prepareBinary[T, U graph.Element](n *node, f lineFunc[T, U], fused graph.Ac
 	l := newLines(shape, x, y)
 	act := fusedOn[U](fused)
 	integers := divides(n.op.Code) && (n.in[1].tensor.Type == graph.Int32 || n.in[1].tensor.Type == graph.Int64)
+	span := func(line, from, to int) {
+		a, b, out := graph.View[T](n.in[0].data), graph.View[T](n.in[1].data), graph.View[U](n.out[0].data)
+		oa, ob := l.offset(0, line)+from*l.lineStrides[0], l.offset(1, line)+from*l.lineStrides[1]
+		o := out[line*l.length+from : line*l.length+to]
+		f(o, a[oa:], b[ob:], l.lineStrides[0], l.lineStrides[1])
+		if act != nil {
+			act(o)
+		}
+	}
+	count, some := l.count(), func(from, to int) {
+		for i := from; i < to; i++ {
+			span(i, 0, l.length)
+		}
+	}
+	const least = 1 << 13 // elements worth a goroutine
+	pieces, fewest := count, 1+least/max(1, l.length)
+	if count == 1 {
+		some = func(from, to int) { span(0, from, to) }
+		pieces, fewest = l.length, least
+	}
 	return func() {
 		if total == 0 {
 			return
 		}
-		a, b, out := graph.View[T](n.in[0].data), graph.View[T](n.in[1].data), graph.View[U](n.out[0].data)
 		var zero T
-		if integers && slices.Contains(b, zero) {
+		if integers && slices.Contains(graph.View[T](n.in[1].data), zero) {
 			n.fail("integer division by zero")
 			return
 		}
-		span := func(line, from, to int) {
-			oa, ob := l.offset(0, line)+from*l.lineStrides[0], l.offset(1, line)+from*l.lineStrides[1]
-			o := out[line*l.length+from : line*l.length+to]
-			f(o, a[oa:], b[ob:], l.lineStrides[0], l.lineStrides[1])
-			if act != nil {
-				act(o)
-			}
-		}
-		const least = 1 << 13 // elements worth a goroutine
-		if count := l.count(); count == 1 {
-			n.pool.chunks(l.length, least, func(from, to int) { span(0, from, to) })
-		} else {
-			n.pool.chunks(count, 1+least/l.length, func(from, to int) {
-				for i := from; i < to; i++ {
-					span(i, 0, l.length)
-				}
-			})
-		}
+		n.pool.chunks(pieces, fewest, some)
 	}, nil
 }
 
@@ -221,14 +223,6 @@ func squaredDifferenceLines[T number](out, a, b []T, sa, sb int) {
 		out[i] = d * d
 	}
 }
-
-// squaredDifference is squaredDifferenceLines for float32.
-func squaredDifference(out, a, b []float32, sa, sb int) {
-	differences(out, a, b, sa, sb)
-	vectors.Mul(out, out, out)
-}
-
-var differences = onLines(vectors.Sub, vectors.SubScalar, vectors.ScalarSub)
 
 func largest[T number](a, b T) T  { return max(a, b) }
 func smallest[T number](a, b T) T { return min(a, b) }

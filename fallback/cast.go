@@ -22,16 +22,48 @@ func init() {
 				return nil, err
 			}
 			total := n.in[0].elements()
-			return func() {
-				read := reader(n.in[0].tensor.Type, n.in[0].data)
-				write := writer(n.out[0].tensor.Type, n.out[0].data)
-				for i := range total {
-					write(i, read(i))
-				}
-			}, nil
+			convert := converter(n.in[0].tensor.Type, n.out[0].tensor.Type)
+			some := func(from, to int) { convert(n.out[0].data, n.in[0].data, from, to) }
+			return func() { n.pool.chunks(total, 1<<12, some) }, nil
 		},
 	})
 	register(schema.BuiltinOperatorDEQUANTIZE, kernel{accepts: acceptsDequantize, prepare: prepareDequantize})
+}
+
+// converter is the function that converts elements from to to−1.
+func converter(in, out graph.TensorType) func(dst, src []byte, from, to int) {
+	type pair struct{ in, out graph.TensorType }
+	switch (pair{in, out}) {
+	case pair{graph.Float16, graph.Float32}:
+		return between(vectors.FromFloat16)
+	case pair{graph.Float32, graph.Float16}:
+		return between(vectors.ToFloat16)
+	case pair{graph.Int8, graph.Float32}:
+		return between(func(out []float32, in []int8) { vectors.FromInt8(out, in, 0, 1) })
+	case pair{graph.Uint8, graph.Float32}:
+		return between(func(out []float32, in []uint8) { vectors.FromUint8(out, in, 0, 1) })
+	case pair{graph.Int32, graph.Float32}:
+		return between(toFloats[int32])
+	case pair{graph.Int64, graph.Float32}:
+		return between(toFloats[int64])
+	}
+	return func(dst, src []byte, from, to int) {
+		read, write := reader(in, src), writer(out, dst)
+		for i := from; i < to; i++ {
+			write(i, read(i))
+		}
+	}
+}
+
+// between makes a converter of a function of slices.
+func between[T, U graph.Element](f func(out []U, in []T)) func(dst, src []byte, from, to int) {
+	return func(dst, src []byte, from, to int) { f(graph.View[U](dst)[from:to], graph.View[T](src)[from:to]) }
+}
+
+func toFloats[T int32 | int64](out []float32, in []T) {
+	for i, v := range in {
+		out[i] = float32(v)
+	}
 }
 
 // number64 holds a value of any castable type exactly.
@@ -50,7 +82,7 @@ func reader(t graph.TensorType, data []byte) func(i int) number64 {
 	case graph.Float64:
 		return func(i int) number64 { return real(graph.View[float64](data)[i]) }
 	case graph.Float16:
-		return func(i int) number64 { return real(float64(fromFloat16(graph.View[uint16](data)[i]))) }
+		return func(i int) number64 { return real(float64(float16.Frombits(graph.View[uint16](data)[i]).Float32())) }
 	case graph.Int8:
 		return func(i int) number64 { return whole(int64(int8(data[i]))) }
 	case graph.Uint8:
@@ -111,8 +143,6 @@ func (v number64) whole() int64 {
 	return int64(v.float)
 }
 
-func fromFloat16(bits uint16) float32 { return float16.Frombits(bits).Float32() }
-
 func acceptsDequantize(o operands) *delegate.Refusal {
 	if r := firstRefusal(o.counts(1, 1, 1), o.types(0, graph.Float16, graph.Int8, graph.Uint8, graph.Int16), o.outTypes(0, graph.Float32)); r != nil {
 		return r
@@ -132,14 +162,10 @@ func prepareDequantize(n *node) (compute, error) {
 	total := x.elements()
 	switch x.tensor.Type {
 	case graph.Float16:
-		return func() {
-			from, to := graph.View[uint16](x.data), n.out[0].floats()
-			n.pool.chunks(total, 1<<13, func(a, b int) {
-				for i := a; i < b; i++ {
-					to[i] = fromFloat16(from[i])
-				}
-			})
-		}, nil
+		some := func(from, to int) {
+			vectors.FromFloat16(n.out[0].floats()[from:to], graph.View[uint16](x.data)[from:to])
+		}
+		return func() { n.pool.chunks(total, 1<<13, some) }, nil
 	case graph.Int8:
 		return dequantizeIntegers[int8](n)
 	case graph.Uint8:
@@ -159,20 +185,34 @@ func dequantizeIntegers[T int8 | uint8 | int16](n *node) (compute, error) {
 		channels, inner = len(q.Scale), sizeOf(x.shape[q.Dimension+1:])
 	}
 	outer := x.elements() / max(1, channels*inner)
-	return func() {
-		from, to := graph.View[T](x.data), n.out[0].floats()
-		n.pool.chunks(outer*channels, 1+(1<<13)/max(1, inner), func(a, b int) {
-			for i := a; i < b; i++ {
-				c := i % channels
-				zero := int32(0)
-				if c < len(q.ZeroPoint) {
-					zero = int32(q.ZeroPoint[c])
-				}
-				line := to[i*inner : (i+1)*inner]
-				for k, v := range from[i*inner : (i+1)*inner] {
-					line[k] = q.Scale[c] * float32(int32(v)-zero)
-				}
+	some := func(from, to int) {
+		in, out := graph.View[T](x.data), n.out[0].floats()
+		for i := from; i < to; i++ {
+			c := i % channels
+			zero := int32(0)
+			if c < len(q.ZeroPoint) {
+				zero = int32(q.ZeroPoint[c])
 			}
-		})
-	}, nil
+			scaleLine(out[i*inner:(i+1)*inner], in[i*inner:(i+1)*inner], zero, q.Scale[c])
+		}
+	}
+	return func() { n.pool.chunks(outer*channels, 1+(1<<13)/max(1, inner), some) }, nil
+}
+
+// scaleLine is scale·(x − zero).
+func scaleLine[T int8 | uint8 | int16](out []float32, x []T, zero int32, scale float32) {
+	const fewest = 8 // elements worth a call
+	if exact := zero > -1<<23 && zero < 1<<23; exact && len(x) >= fewest {
+		switch x := any(x).(type) {
+		case []int8:
+			vectors.FromInt8(out, x, float32(zero), scale)
+			return
+		case []uint8:
+			vectors.FromUint8(out, x, float32(zero), scale)
+			return
+		}
+	}
+	for i, v := range x {
+		out[i] = scale * float32(int32(v)-zero)
+	}
 }

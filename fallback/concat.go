@@ -144,10 +144,10 @@ func prepareConcat(n *node, axis int, stack bool) (compute, error) {
 		moves[i] = move{shape: s, to: to, from: dense(s), toAt: at * to[axis]}
 		at += s[axis]
 	}
-	size := elementSize(n.out[0].tensor.Type)
+	movers := prepareMoves(n, moves, elementSize(n.out[0].tensor.Type))
 	return func() {
-		for i, m := range moves {
-			m.run(n.pool, n.out[0].data, n.in[i].data, size)
+		for i, m := range movers {
+			m.run(n.out[0].data, n.in[i].data)
 		}
 	}, nil
 }
@@ -246,11 +246,21 @@ func prepareParts(n *node, input, axis int, sizes []int, drop bool) (compute, er
 	for i, m := range moves {
 		n.aliasMove(i, input, m, size)
 	}
+	movers := prepareMoves(n, moves, size)
 	return func() {
-		for i, m := range moves {
+		for i, m := range movers {
 			if !n.out[i].sharesMemory() {
-				m.run(n.pool, n.out[i].data, n.in[input].data, size)
+				m.run(n.out[i].data, n.in[input].data)
 			}
 		}
 	}, nil
+}
+
+// prepareMoves makes the moves of a node ready to run.
+func prepareMoves(n *node, moves []move, size int) []*mover {
+	list := make([]*mover, len(moves))
+	for i, m := range moves {
+		list[i] = m.prepare(n.pool, size)
+	}
+	return list
 }

@@ -63,8 +63,17 @@ func from0(f func(i []int) []int) func(i []int) (int, []int) {
 
 func TestTransposePermutesDimensions(t *testing.T) {
 	r := seeded(t)
+	type permutation struct{ shape, perm []int }
+	cases := []permutation{
+		// Matrices, one and many, whose strips are whole or not.
+		{[]int{130, 140}, []int{1, 0}}, {[]int{5, 4}, []int{1, 0}}, {[]int{3, 66, 9}, []int{0, 2, 1}}, {[]int{70, 5, 9}, []int{2, 0, 1}}, {[]int{70, 5, 9}, []int{1, 2, 0}},
+		{[]int{2, 7, 5, 11}, []int{0, 3, 1, 2}}, {[]int{2, 7, 5, 11}, []int{3, 1, 0, 2}}, {[]int{2, 7, 5, 11}, []int{0, 2, 1, 3}}, {[]int{4, 7, 5, 11}, []int{3, 2, 1, 0}},
+	}
 	for _, shape := range [][]int{{5}, {3, 7}, {1, 88, 3, 4}, {2, 3, 4}, {2, 1, 3, 2}, {2, 3, 1, 4, 2}, {2, 3, 2, 2, 3, 2}, {0, 4}, {130, 140}} {
-		perm := r.Perm(len(shape))
+		cases = append(cases, permutation{shape, r.Perm(len(shape))})
+	}
+	for _, c := range cases {
+		shape, perm := c.shape, c.perm
 		out := make([]int, len(shape))
 		for i, p := range perm {
 			out[i] = shape[p]

@@ -66,6 +66,7 @@ func preparePad(n *node) (compute, error) {
 		m.toAt += b * m.to[i]
 	}
 	size := elementSize(n.in[0].tensor.Type)
+	v := m.prepare(n.pool, size)
 	return func() {
 		out := n.out[0].data
 		fill := paddingValue(n, size)
@@ -75,7 +76,7 @@ func preparePad(n *node) (compute, error) {
 				copy(out[i:], fill)
 			}
 		}
-		m.run(n.pool, out, n.in[0].data, size)
+		v.run(out, n.in[0].data)
 	}, nil
 }
 

@@ -56,37 +56,36 @@ func (w *window) pixel(y, x int) []float32 {
 	return w.image[(y*w.width+x)*w.channels:][:w.channels]
 }
 
-func preparePool(n *node, f func(out []float32, w *window)) (compute, error) {
+func preparePool(n *node, f func(out []float32, w window)) (compute, error) {
 	p, err := poolShapes(n)
 	if err != nil {
 		return nil, err
 	}
 	act := fusedActivation(options[schema.Pool2DOptionsT](n.op).FusedActivationFunction)
-	return func() {
+	line := p.w.out * p.channels
+	one := func(i int) {
 		x, y := n.in[0].floats(), n.out[0].floats()
-		line := p.w.out * p.channels
-		n.pool.each(p.batch*p.h.out, func(i int) {
-			w := window{image: x[i/p.h.out*p.h.in*p.w.in*p.channels:], width: p.w.in, channels: p.channels}
-			fromY, toY, startY := p.h.span(i % p.h.out)
-			w.fromY, w.toY = startY+fromY, startY+toY
-			out := y[i*line : (i+1)*line]
-			for ox := range p.w.out {
-				if n.pool.stopped() { // a window may be as large as the image
-					return
-				}
-				fromX, toX, startX := p.w.span(ox)
-				w.fromX, w.toX = startX+fromX, startX+toX
-				f(out[ox*p.channels:(ox+1)*p.channels], &w)
+		w := window{image: x[i/p.h.out*p.h.in*p.w.in*p.channels:], width: p.w.in, channels: p.channels}
+		fromY, toY, startY := p.h.span(i % p.h.out)
+		w.fromY, w.toY = startY+fromY, startY+toY
+		out := y[i*line : (i+1)*line]
+		for ox := range p.w.out {
+			if n.pool.stopped() { // a window may be as large as the image
+				return
 			}
-			if act != nil {
-				act(out)
-			}
-		})
-	}, nil
+			fromX, toX, startX := p.w.span(ox)
+			w.fromX, w.toX = startX+fromX, startX+toX
+			f(out[ox*p.channels:(ox+1)*p.channels], w)
+		}
+		if act != nil {
+			act(out)
+		}
+	}
+	return func() { n.pool.each(p.batch*p.h.out, one) }, nil
 }
 
 // averageWindow divides by the number of pixels inside the image.
-func averageWindow(out []float32, w *window) {
+func averageWindow(out []float32, w window) {
 	clear(out)
 	for y := w.fromY; y < w.toY; y++ {
 		for x := w.fromX; x < w.toX; x++ {
@@ -96,7 +95,7 @@ func averageWindow(out []float32, w *window) {
 	vectors.DivScalar(out, out, float32((w.toY-w.fromY)*(w.toX-w.fromX)))
 }
 
-func maxWindow(out []float32, w *window) {
+func maxWindow(out []float32, w window) {
 	copy(out, w.pixel(w.fromY, w.fromX))
 	for y := w.fromY; y < w.toY; y++ {
 		for x := w.fromX; x < w.toX; x++ {

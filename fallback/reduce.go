@@ -10,11 +10,11 @@ import (
 
 func init() {
 	sum := func(a, b float32) float32 { return a + b }
-	registerReduction(schema.BuiltinOperatorSUM, reduction[float32]{start: 0, step: sum})
-	registerReduction(schema.BuiltinOperatorMEAN, reduction[float32]{start: 0, step: sum, mean: true})
+	registerReduction(schema.BuiltinOperatorSUM, reduction[float32]{start: 0, step: sum, line: sumOf, rows: vectors.Add})
+	registerReduction(schema.BuiltinOperatorMEAN, reduction[float32]{start: 0, step: sum, line: sumOf, rows: vectors.Add, mean: true})
 	registerReduction(schema.BuiltinOperatorREDUCE_PROD, reduction[float32]{start: 1, step: func(a, b float32) float32 { return a * b }})
-	registerReduction(schema.BuiltinOperatorREDUCE_MAX, reduction[float32]{first: true, step: largest[float32]})
-	registerReduction(schema.BuiltinOperatorREDUCE_MIN, reduction[float32]{first: true, step: smallest[float32]})
+	registerReduction(schema.BuiltinOperatorREDUCE_MAX, reduction[float32]{first: true, step: largest[float32], line: vectors.Largest, rows: vectors.Max})
+	registerReduction(schema.BuiltinOperatorREDUCE_MIN, reduction[float32]{first: true, step: smallest[float32], line: vectors.Smallest, rows: vectors.Min})
 	integerReductions[int32]()
 	integerReductions[int64]()
 	registerReduction(schema.BuiltinOperatorREDUCE_ANY, reduction[bool]{start: false, step: func(a, b bool) bool { return a || b }})
@@ -34,7 +34,11 @@ type reduction[T graph.Element] struct {
 	start T
 	first bool
 	step  func(a, b T) T
-	// mean divides by the number of elements.
+	// line reduces a slice that is not empty, rows reduces two slices element by
+	// element; nil where there is no loop on vectors.
+	line func(x []T) T
+	rows func(out, a, b []T)
+	// mean divides by the number of elements; for float32.
 	mean bool
 }
 
@@ -106,47 +110,77 @@ func prepareReduction[T graph.Element](n *node, r reduction[T]) (compute, error)
 	if r.first && gone.count() == 0 && !n.empty() {
 		return nil, fmt.Errorf("nothing to reduce in shape %v", shape)
 	}
-	mean, _ := any(r).(reduction[float32])
-	return func() {
+	if last := len(kept.sizes) - 1; r.rows != nil && last >= 0 && kept.strides[last] == 1 && kept.sizes[last] >= fewestColumns && gone.count() > 0 {
+		return reduceRows(n, r, kept, lines), nil
+	}
+	some := func(from, to int) {
 		x, y := graph.View[T](n.in[0].data), graph.View[T](n.out[0].data)
-		n.pool.chunks(len(y), 1+(1<<13)/max(1, gone.count()), func(from, to int) {
-			for i := from; i < to; i++ {
-				at := kept.offset(i)
-				if sums, ok := any(x).([]float32); ok && mean.mean {
-					any(y).([]float32)[i] = meanOf(sums, at, lines)
-					continue
-				}
-				value := r.start
-				if r.first {
-					value = x[at] // its own step changes nothing
-				}
-				for l := range lines.count {
-					k := at + lines.outer.offset(l)
-					for range lines.length {
-						value = r.step(value, x[k])
-						k += lines.step
-					}
-				}
-				y[i] = value
-			}
-		})
-	}, nil
+		for i := from; i < to; i++ {
+			y[i] = r.one(x, kept.offset(i), lines)
+		}
+		r.divide(y[from:to], lines)
+	}
+	return func() { n.pool.chunks(n.out[0].elements(), 1+(1<<13)/max(1, gone.count()), some) }, nil
 }
 
-// meanOf is the mean of the elements on the lines from at on.
-func meanOf(x []float32, at int, lines straight) float32 {
-	if lines.count == 1 && lines.step == 1 { // the last dimensions of a dense array
-		return sumOf(x[at:at+lines.length]) / float32(lines.length)
+// fewestColumns is from how many results side by side rows are reduced whole.
+const fewestColumns = 8
+
+// one reduces the elements on the lines from at on.
+func (r *reduction[T]) one(x []T, at int, lines straight) T {
+	value := r.start
+	if r.first {
+		value = x[at] // its own step changes nothing
 	}
-	sum := float32(0)
 	for l := range lines.count {
 		k := at + lines.outer.offset(l)
+		if r.line != nil && lines.step == 1 && lines.length > 0 {
+			value = r.step(value, r.line(x[k:k+lines.length]))
+			continue
+		}
 		for range lines.length {
-			sum += x[k]
+			value = r.step(value, x[k])
 			k += lines.step
 		}
 	}
-	return sum / float32(lines.count*lines.length)
+	return value
+}
+
+// divide makes means of sums.
+func (r *reduction[T]) divide(sums []T, lines straight) {
+	if s, ok := any(sums).([]float32); ok && r.mean {
+		vectors.DivScalar(s, s, float32(lines.count*lines.length))
+	}
+}
+
+// reduceRows reduces where results lie side by side as what they are made of
+// does: whole rows are added, in blocks of columns that share the work.
+func reduceRows[T graph.Element](n *node, r reduction[T], kept walk, lines straight) compute {
+	last := len(kept.sizes) - 1
+	width := kept.sizes[last]
+	outer := walk{kept.sizes[:last], kept.strides[:last]}
+	const block = 64
+	blocks := (width + block - 1) / block
+	some := func(from, to int) {
+		x, y := graph.View[T](n.in[0].data), graph.View[T](n.out[0].data)
+		for i := from; i < to; i++ {
+			column := i % blocks * block
+			at := outer.offset(i/blocks) + column
+			out := y[i/blocks*width+column:][:min(block, width-column)]
+			copy(out, x[at:])
+			for l := range lines.count {
+				k := at + lines.outer.offset(l)
+				for j := range lines.length {
+					if l+j > 0 { // the first row is there
+						r.rows(out, out, x[k:])
+					}
+					k += lines.step
+				}
+			}
+			r.divide(out, lines)
+		}
+	}
+	return func() { n.pool.chunks(outer.count()*blocks, 1+(1<<13)/(block*lines.count*lines.length), some) }
 }
 
 // split divides the dimensions of a dense array into those that stay and those

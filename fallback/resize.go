@@ -82,25 +82,39 @@ func prepareResizeBilinear(n *node) (compute, error) {
 	rows := bilinearTaps(x[1], height, o.AlignCorners, o.HalfPixelCenters)
 	columns := bilinearTaps(x[2], width, o.AlignCorners, o.HalfPixelCenters)
 	channels := x[3]
-	return func() {
-		in, out := n.in[0].floats(), n.out[0].floats()
-		n.pool.each(x[0]*height, func(i int) {
-			image := in[i/height*x[1]*x[2]*channels:]
-			r := rows[i%height]
-			low, high := image[r.low*x[2]*channels:], image[r.high*x[2]*channels:]
-			line := out[i*width*channels:]
-			for o, c := range columns {
-				pixel := line[o*channels:][:channels]
-				a, b := low[c.low*channels:][:channels], low[c.high*channels:][:channels]
-				d, e := high[c.low*channels:][:channels], high[c.high*channels:][:channels]
-				wa, wb := float32((1-r.weight)*(1-c.weight)), float32((1-r.weight)*c.weight)
-				wd, we := float32(r.weight*(1-c.weight)), float32(r.weight*c.weight)
-				for k := range pixel {
-					pixel[k] = float32(a[k]*wa) + float32(b[k]*wb) + float32(d[k]*wd) + float32(e[k]*we)
-				}
+	size := x[2] * channels // of a line of the input
+	one := func(i int) {
+		image := n.in[0].floats()[i/height*x[1]*size:]
+		r := rows[i%height]
+		line := image[r.low*size:][:size]
+		if r.weight != 0 && r.low != r.high {
+			scratch := takeScratch(size)
+			defer scratch.give()
+			vectors.Mix(scratch.data, line, image[r.high*size:], 1-r.weight, r.weight)
+			line = scratch.data
+		}
+		mixPixels(n.out[0].floats()[i*width*channels:][:width*channels], line, columns, channels)
+	}
+	return func() { n.pool.each(x[0]*height, one) }, nil
+}
+
+// mixPixels computes a line of pixels between those of another line.
+func mixPixels(out, line []float32, columns []tap, channels int) {
+	const fewest = 8 // channels worth a call
+	for o, c := range columns {
+		pixel := out[o*channels:][:channels]
+		a, b := line[c.low*channels:][:channels], line[c.high*channels:][:channels]
+		switch {
+		case c.weight == 0 || c.low == c.high:
+			copy(pixel, a)
+		case channels >= fewest:
+			vectors.Mix(pixel, a, b, 1-c.weight, c.weight)
+		default:
+			for k := range pixel {
+				pixel[k] = float32(a[k]*(1-c.weight)) + float32(b[k]*c.weight)
 			}
-		})
-	}, nil
+		}
+	}
 }
 
 func prepareResizeNearest(n *node) (compute, error) {
@@ -130,13 +144,11 @@ func prepareResizeNearest(n *node) (compute, error) {
 	}
 	rows, columns := nearest(x[1], height), nearest(x[2], width)
 	pixel := x[3] * elementSize(n.in[0].tensor.Type)
-	return func() {
-		in, out := n.in[0].data, n.out[0].data
-		for i := range x[0] * height {
-			line := in[(i/height*x[1]+rows[i%height])*x[2]*pixel:]
-			for o, c := range columns {
-				copy(out[(i*width+o)*pixel:][:pixel], line[c*pixel:])
-			}
+	one := func(i int) {
+		line, out := n.in[0].data[(i/height*x[1]+rows[i%height])*x[2]*pixel:], n.out[0].data[i*width*pixel:]
+		for o, c := range columns {
+			copy(out[o*pixel:][:pixel], line[c*pixel:])
 		}
-	}, nil
+	}
+	return func() { n.pool.each(x[0]*height, one) }, nil
 }

@@ -44,16 +44,16 @@ func prepareRows(n *node, f func(out, in []float32)) (compute, error) {
 		return nil, err
 	}
 	total := n.in[0].elements()
-	return func() {
-		if total == 0 {
-			return
-		}
+	some := func(from, to int) {
 		x, y := n.in[0].floats(), n.out[0].floats()
-		n.pool.chunks(total/width, 1+(1<<11)/width, func(from, to int) {
-			for i := from; i < to; i++ {
-				f(y[i*width:(i+1)*width], x[i*width:(i+1)*width])
-			}
-		})
+		for i := from; i < to; i++ {
+			f(y[i*width:(i+1)*width], x[i*width:(i+1)*width])
+		}
+	}
+	return func() {
+		if total > 0 {
+			n.pool.chunks(total/width, 1+(1<<11)/width, some)
+		}
 	}, nil
 }
 

@@ -1,8 +1,6 @@
 package fallback
 
 import (
-	"unsafe"
-
 	"nanoflux/delegate"
 	"nanoflux/graph"
 )
@@ -74,36 +72,57 @@ func (m move) merged() move {
 	return out
 }
 
-// run copies. dst and src are the arrays' data, size the bytes of an element.
-func (m move) run(p *pool, dst, src []byte, size int) {
-	total := 1
-	for _, d := range m.shape {
-		total *= d
+// mover runs a move of elements of size bytes, again and again.
+type mover struct {
+	move
+	pool     *pool
+	size     int
+	dst, src []byte // of the run under way
+	// some moves a part of the first dimension's indices, matrices a part of the
+	// transposition's strips, if the move is one.
+	some, matrices func(from, to int)
+	strips         int
+}
+
+// prepare makes a move ready to run.
+func (m move) prepare(p *pool, size int) *mover {
+	v := &mover{move: m.merged(), pool: p, size: size}
+	v.some = func(from, to int) {
+		inner := move{shape: v.shape[1:], to: v.to[1:], from: v.from[1:]}
+		for i := from; i < to; i++ {
+			inner.toAt, inner.fromAt = v.toAt+i*v.to[0], v.fromAt+i*v.from[0]
+			inner.box(v.dst, v.src, size)
+		}
 	}
-	if total == 0 {
-		return
+	if t, ok := v.transposed(); ok {
+		v.strips = t.strips()
+		v.matrices = func(from, to int) { t.run(v.dst, v.src, size, from, to) }
 	}
-	m = m.merged()
-	if len(m.shape) == 0 {
-		copy(dst[m.toAt*size:][:size], src[m.fromAt*size:])
-		return
+	return v
+}
+
+// run copies; dst and src are the arrays' data.
+func (v *mover) run(dst, src []byte) {
+	v.dst, v.src = dst, src
+	switch total := sizeOf(v.shape); {
+	case total == 0:
+	case v.matrices != nil && transposes(dst, src, v.size):
+		v.pool.chunks(v.strips, 1+(1<<14)*v.strips/(total*v.size), v.matrices)
+	case len(v.shape) > 1:
+		v.pool.chunks(v.shape[0], 1+(1<<16)*v.shape[0]/(total*v.size), v.some)
+	default:
+		v.box(dst, src, v.size)
 	}
-	if first := m.shape[0]; len(m.shape) > 1 && total*size > 1<<16 {
-		p.chunks(first, 1, func(a, b int) {
-			part := m
-			part.shape = append([]int{b - a}, m.shape[1:]...)
-			part.toAt += a * m.to[0]
-			part.fromAt += a * m.from[0]
-			part.box(dst, src, size)
-		})
-		return
-	}
-	m.box(dst, src, size)
+	v.dst, v.src = nil, nil
 }
 
 // box copies recursively, the last dimension as one line.
 func (m move) box(dst, src []byte, size int) {
-	if len(m.shape) == 1 {
+	switch len(m.shape) {
+	case 0:
+		copy(dst[m.toAt*size:][:size], src[m.fromAt*size:])
+		return
+	case 1:
 		m.line(dst, src, size)
 		return
 	}
@@ -120,7 +139,7 @@ func (m move) line(dst, src []byte, size int) {
 		copy(dst[m.toAt*size:(m.toAt+n)*size], src[m.fromAt*size:(m.fromAt+n)*size])
 		return
 	}
-	if size == 4 && uintptr(unsafe.Pointer(unsafe.SliceData(dst)))%4 == 0 && uintptr(unsafe.Pointer(unsafe.SliceData(src)))%4 == 0 {
+	if size == 4 && aligned4(dst) && aligned4(src) {
 		d, s := graph.View[uint32](dst), graph.View[uint32](src)
 		a, b := m.toAt, m.fromAt
 		for range n {
@@ -144,9 +163,10 @@ func prepareMove(n *node, m move) (compute, error) { return prepareMoveFrom(n, 0
 func prepareMoveFrom(n *node, input int, m move) (compute, error) {
 	size := elementSize(n.in[input].tensor.Type)
 	n.aliasMove(0, input, m, size)
+	v := m.prepare(n.pool, size)
 	return func() {
 		if !n.out[0].sharesMemory() {
-			m.run(n.pool, n.out[0].data, n.in[input].data, size)
+			v.run(n.out[0].data, n.in[input].data)
 		}
 	}, nil
 }

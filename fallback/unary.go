@@ -31,12 +31,13 @@ func init() {
 	vector(schema.BuiltinOperatorRELU_N1_TO_1, clampedTo(-1, 1))
 	vector(schema.BuiltinOperatorRELU_0_TO_1, clampedTo(0, 1))
 	vector(schema.BuiltinOperatorHARD_SWISH, vectors.HardSwish)
+	vector(schema.BuiltinOperatorELU, vectors.Elu)
+	vector(schema.BuiltinOperatorFLOOR, vectors.Floor)
+	vector(schema.BuiltinOperatorCEIL, vectors.Ceil)
+	vector(schema.BuiltinOperatorROUND, vectors.Round)
 	double(schema.BuiltinOperatorLOG, math.Log)
 	double(schema.BuiltinOperatorSIN, math.Sin)
 	double(schema.BuiltinOperatorCOS, math.Cos)
-	double(schema.BuiltinOperatorFLOOR, math.Floor)
-	double(schema.BuiltinOperatorCEIL, math.Ceil)
-	double(schema.BuiltinOperatorROUND, math.RoundToEven)
 	float(schema.BuiltinOperatorSIGN, func(x float32) float32 {
 		switch {
 		case x > 0:
@@ -45,12 +46,6 @@ func init() {
 			return -1
 		}
 		return x
-	})
-	float(schema.BuiltinOperatorELU, func(x float32) float32 {
-		if x >= 0 {
-			return x
-		}
-		return float32(math.Expm1(float64(x)))
 	})
 	integerMaps[int32](graph.Int32)
 	integerMaps[int64](graph.Int64)
@@ -62,14 +57,9 @@ func init() {
 		if options[schema.GeluOptionsT](op).Approximate {
 			return vectors.GeluTanh
 		}
-		return elementwise(geluErf)
+		return vectors.GeluErf
 	}))
-	registerBinary(schema.BuiltinOperatorPRELU, graph.Float32, graph.Float32, perElement(func(x, alpha float32) float32 {
-		if x >= 0 {
-			return x
-		}
-		return x * alpha
-	}), nil)
+	registerBinary(schema.BuiltinOperatorPRELU, graph.Float32, graph.Float32, onLines(vectors.PRelu, vectors.LeakyRelu, leakyLine), nil)
 }
 
 // integerMaps registers the operators on whole numbers.
@@ -117,10 +107,10 @@ func mapKernel[T, U graph.Element](in, out graph.TensorType, choose func(op *gra
 			}
 			f := choose(n.op)
 			total := n.in[0].elements()
-			return func() {
-				x, y := graph.View[T](n.in[0].data), graph.View[U](n.out[0].data)
-				n.pool.chunks(total, 1<<12, func(from, to int) { f(y[from:to], x[from:to]) })
-			}, nil
+			some := func(from, to int) {
+				f(graph.View[U](n.out[0].data)[from:to], graph.View[T](n.in[0].data)[from:to])
+			}
+			return func() { n.pool.chunks(total, 1<<12, some) }, nil
 		},
 	}
 }

@@ -39,9 +39,15 @@ func clampedTo(low, high float32) func(out, in []float32) {
 // sumOf adds the elements in an order that depends on their number only.
 func sumOf(x []float32) float32 { return vectors.Sum(x) }
 
-// geluErf is x·Φ(x), Φ the normal distribution function.
-func geluErf(x float32) float32 {
-	return float32(0.5 * float64(x) * math.Erfc(-float64(x)*math.Sqrt2/2))
+// leakyLine is PRELU of one value with many slopes.
+func leakyLine(out, slopes []float32, x float32) {
+	if x < 0 {
+		vectors.MulScalar(out, slopes, x)
+		return
+	}
+	for i := range out {
+		out[i] = x
+	}
 }
 
 func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
