@@ -100,7 +100,7 @@ func TestADevicesAnswersOverrideItsTableBothWays(t *testing.T) {
 		for _, part := range []string{
 			`"ops":[1,4],"name":"FULLY_CONNECTED","table":{"reason":"version","detail":"its constant input from op 0 (DEQUANTIZE): `,
 			`"ops":[2,5],"name":"GELU","table":{"reason":"op","detail":"NNAPI has no GELU"},"device":null}`,
-			`"name":"SOFTMAX","table":null,"device":{"reason":"device","detail":"the device, asked, left it"}}`,
+			`"name":"SOFTMAX","table":null,"device":{"reason":"device","detail":"asked, it left it"}}`,
 		} {
 			if len(differences) != 3 || !strings.Contains(string(got), part) {
 				t.Errorf("start %d: differences %s lack %s", start, got, part)
@@ -146,6 +146,30 @@ func TestAQuestionThatCrashesTheDeviceIsRemembered(t *testing.T) {
 			if r == nil || r.Reason != delegate.ReasonLost || !strings.Contains(r.Detail, "SIGSEGV") || !strings.Contains(r.Detail, "doctor --forget") {
 				t.Errorf("got %v", r)
 			}
+		}
+	}
+}
+
+func TestAlsoWhatIsNoVendorsRunsApartOnDemand(t *testing.T) {
+	p, err := profiles.Load("cpu-go", CheckBackend)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, all := range []bool{false, true} {
+		backends, err := OpenBackends(p, Isolation{Worker: delegatetest.Self(t), All: all})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, b := range backends {
+			if _, apart := b.(delegate.Remote); apart != all {
+				t.Errorf("%s with All %v: apart is %v", name, all, apart)
+			}
+			if d, err := b.Probe(t.Context()); err != nil || !strings.HasPrefix(d.Description, "Go kernels") {
+				t.Errorf("%s: %+v, %v", name, d, err)
+			}
+		}
+		if err := CloseBackends(backends); err != nil {
+			t.Error(err)
 		}
 	}
 }

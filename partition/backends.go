@@ -23,6 +23,9 @@ type Isolation struct {
 	Worker []string
 	// None runs every backend in the program itself, as if it were trusted.
 	None bool
+	// All runs also what is no vendor's in processes of its own, where the system
+	// can: what a library prints is told only with a loss then.
+	All bool
 	// CompileDeadline is how long making a segment ready may take; 0 for what
 	// package isolate thinks right.
 	CompileDeadline time.Duration
@@ -60,8 +63,16 @@ func OpenBackends(p *profiles.Profile, isolation Isolation) (map[string]delegate
 // open opens one backend of a profile.
 func open(b profiles.Backend, isolation Isolation) (delegate.Backend, error) {
 	backend, err := delegate.Open(b.Kind, b.Options)
-	if err != nil || !delegate.IsVendor(b.Kind) {
-		return backend, err
+	if err != nil {
+		return nil, err
+	}
+	if !delegate.IsVendor(b.Kind) {
+		if isolation.All {
+			if apart, err := isolate.New(backend, b.Kind, b.Options, isolate.Options{Command: isolation.Worker, CompileDeadline: isolation.CompileDeadline}); err == nil {
+				return apart, nil
+			}
+		}
+		return backend, nil
 	}
 	deadline := time.Duration(b.Deadline * float64(time.Second))
 	compiling := isolation.CompileDeadline

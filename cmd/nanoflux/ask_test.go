@@ -94,8 +94,8 @@ func TestPlanAsksTheDevice(t *testing.T) {
 	for _, line := range []string{
 		"soft.tflite: npu was asked about 3 of 3 different operators: it takes 2 and refuses 1; 2 differ from its table\n",
 		"  1 × GELU: the table refuses it (op: NNAPI has no GELU), the device takes it (op 0)\n",
-		"  1 × SOFTMAX: the table takes it, the device refuses it (device: the device, asked, left it) (op 2)\n",
-		"  npu: 1 × SOFTMAX: device: the device, asked, left it (op 2)\n",
+		"  1 × SOFTMAX: the table takes it, the device refuses it (device: asked, it left it) (op 2)\n",
+		"  npu: 1 × SOFTMAX: device: asked, it left it (op 2)\n",
 	} {
 		if !strings.Contains(text, line) {
 			t.Errorf("lacks %q:\n%s", line, text)

@@ -59,7 +59,9 @@ Examples:
 				return usage(c, "%w", err)
 			}
 			found := doctorReport{Build: buildVersion()}
-			if found.Diagnosis, err = diagnosis.Examine(c.Context, profile, plugins, isolation(c, nil)); err != nil {
+			all := isolation(c, nil)
+			all.All = true
+			if found.Diagnosis, err = diagnosis.Examine(c.Context, profile, plugins, all); err != nil {
 				return err
 			}
 			found.Suggested = string(found.Suggestion())

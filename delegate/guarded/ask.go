@@ -33,9 +33,9 @@ func (v Verdict) Refusal() *delegate.Refusal {
 	case v.Lost != "":
 		return delegate.Refuse(delegate.ReasonLost, "asking about it took the backend down: %s; %s", v.Lost, retry)
 	case v.Reason != "":
-		return delegate.Refuse(delegate.ReasonDevice, "the device, asked, says: %s", v.Reason)
+		return delegate.Refuse(delegate.ReasonDevice, "asked, it says: %s", v.Reason)
 	}
-	return delegate.Refuse(delegate.ReasonDevice, "the device, asked, left it")
+	return delegate.Refuse(delegate.ReasonDevice, "asked, it left it")
 }
 
 // Supports implements delegate.Backend. What the device has answered about an

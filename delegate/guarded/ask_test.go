@@ -95,7 +95,7 @@ func TestAnAnswerOverridesTheTable(t *testing.T) {
 			}
 		}
 		got := says(b, three(t, 4))
-		if got[0] != "device: the device, asked, says: no room" || got[1] != "<nil>" || !strings.HasPrefix(got[2], "lost: ") || !strings.Contains(got[2], "SIGBUS") {
+		if got[0] != "device: asked, it says: no room" || got[1] != "<nil>" || !strings.HasPrefix(got[2], "lost: ") || !strings.Contains(got[2], "SIGBUS") {
 			t.Errorf("start %d: %q", start, got)
 		}
 		if b.lost.Load() {
