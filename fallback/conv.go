@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"nanoflux/delegate"
+	"nanoflux/fallback/simd"
 	"nanoflux/graph/schema"
 )
 
@@ -121,18 +122,69 @@ func (c *convolution) window(dst, x []float32, group, row, from int) {
 	oy := row / c.w.out % c.h.out
 	image := x[row/(c.w.out*c.h.out)*c.h.in*c.w.in*c.channels+group*perGroup:]
 	y0, x0 := oy*c.h.stride-c.h.before, ox*c.w.stride-c.w.before
-	tap, at := from/perGroup, from%perGroup
-	for len(dst) > 0 {
-		n := min(perGroup-at, len(dst))
-		iy := y0 + tap/c.w.kernel*c.h.dilation
-		ix := x0 + tap%c.w.kernel*c.w.dilation
-		if iy >= 0 && iy < c.h.in && ix >= 0 && ix < c.w.in {
-			copy(dst[:n], image[(iy*c.w.in+ix)*c.channels+at:])
-		} else {
+	// Taps that follow one another in the image are copied at once.
+	run := 1
+	if c.w.dilation == 1 && c.groups == 1 {
+		run = c.w.kernel
+	}
+	for tap, at := from/perGroup, from%perGroup; len(dst) > 0; at = 0 {
+		ky, kx := tap/c.w.kernel, tap%c.w.kernel
+		taps := min(run, c.w.kernel-kx)
+		n := min(taps*perGroup-at, len(dst))
+		iy, ix := y0+ky*c.h.dilation, x0+kx*c.w.dilation
+		switch {
+		case iy < 0 || iy >= c.h.in || ix >= c.w.in || ix+taps <= 0:
 			clear(dst[:n])
+		case ix >= 0 && ix+taps <= c.w.in:
+			copy(dst[:n], image[(iy*c.w.in+ix)*c.channels+at:])
+		default: // the part of the run inside the image, and zeros around it
+			begin := max(0, -ix*perGroup-at)
+			end := min(n, (c.w.in-ix)*perGroup-at)
+			clear(dst[:min(begin, n)])
+			if begin < end {
+				copy(dst[begin:end], image[(iy*c.w.in+ix)*c.channels+at+begin:])
+			}
+			clear(dst[max(end, 0):n])
 		}
 		dst = dst[n:]
-		tap, at = tap+1, 0
+		tap += taps
+	}
+}
+
+// pack packs elements [from, from+len(row)) of the windows of count output
+// positions from first on into a panel [len(row)][height]. Neighbours whose
+// windows lie inside the image are strided rows of it and packed together;
+// others one by one. row is scratch.
+func (c *convolution) pack(dst, x []float32, group, first, count, height int, row []float32, from int) {
+	depth := len(row)
+	run := c.w.kernel * c.channels
+	for i, n := 0, 1; i < count; i += n {
+		position := first + i
+		ox, line := position%c.w.out, position/c.w.out
+		x0 := ox*c.w.stride - c.w.before
+		n = min(count-i, c.w.out-ox, (c.w.in-c.w.kernel-x0)/c.w.stride+1)
+		if c.groups > 1 || c.w.dilation > 1 || x0 < 0 || n <= 1 {
+			n = 1
+			c.window(row, x, group, position, from)
+			simd.Active().PackRows(dst[i:], row, 1, height, depth, depth)
+			continue
+		}
+		y0 := line%c.h.out*c.h.stride - c.h.before
+		image := x[line/c.h.out*c.h.in*c.w.in*c.channels:]
+		// Lines of the windows, each a run of taps.
+		for k := from; k < from+depth; {
+			ky, at := k/run, k%run
+			length := min(run-at, from+depth-k)
+			panel := dst[(k-from)*height+i:]
+			if iy := y0 + ky*c.h.dilation; iy >= 0 && iy < c.h.in {
+				simd.Active().PackRows(panel, image[(iy*c.w.in+x0)*c.channels+at:], n, height, length, c.w.stride*c.channels)
+			} else {
+				for j := range length {
+					clear(panel[j*height:][:n])
+				}
+			}
+			k += length
+		}
 	}
 }
 

@@ -138,15 +138,15 @@ func (p *product) block(first, n, fromPanel, toPanel int) {
 	table, w := p.w.table, p.w
 	tiles := (n + table.Rows - 1) / table.Rows
 	most := min(table.Depth, w.depth)
-	scratch := takeScratch((tiles+1)*table.Rows*most + table.Rows*table.Columns + table.Columns)
+	scratch := takeScratch((tiles*table.Rows+1)*most + table.Rows*table.Columns + table.Columns)
 	defer scratch.give()
 	left, rest := scratch.data[:tiles*table.Rows*most], scratch.data[tiles*table.Rows*most:]
-	rows, rest := rest[:table.Rows*most], rest[table.Rows*most:]
+	row, rest := rest[:most], rest[most:]
 	edge, start := rest[:table.Rows*table.Columns], rest[table.Rows*table.Columns:]
 
 	for from := 0; from < w.depth; from += table.Depth {
 		depth := min(table.Depth, w.depth-from)
-		packLeft(&p.left, table, left, rows, first, n, from, depth)
+		packLeft(&p.left, table, left, row, first, n, from, depth)
 		for panel := fromPanel; panel < toPanel; panel++ {
 			right := w.data[from*w.panels()*table.Columns+panel*depth*table.Columns:][:depth*table.Columns]
 			column := panel * table.Columns
@@ -195,8 +195,8 @@ func (p *product) block(first, n, fromPanel, toPanel int) {
 
 // packLeft packs elements [from, from+depth) of rows [first, first+n) for tiles
 // of the table's: [tile][depth][height], the last tile of as many rows as are
-// left over; missing rows are zero. rows is scratch for a tile's rows.
-func packLeft(l *leftRows, table *simd.Table, left, rows []float32, first, n, from, depth int) {
+// left over; missing rows are zero. row is scratch for a row.
+func packLeft(l *leftRows, table *simd.Table, left, row []float32, first, n, from, depth int) {
 	for r := 0; r < n; r += table.Rows {
 		count := min(table.Rows, n-r)
 		height := table.Height(count)
@@ -205,27 +205,27 @@ func packLeft(l *leftRows, table *simd.Table, left, rows []float32, first, n, fr
 			packPanel(dst, l.data[(first+r)*l.stride+from*l.step:], height, count, depth, l.stride, l.step)
 			continue
 		}
-		for i := range count {
-			l.windows.window(rows[i*depth:][:depth], l.data, l.group, first+r+i, from)
+		if count < height {
+			clear(dst)
 		}
-		packPanel(dst, rows, height, count, depth, depth, 1)
+		l.windows.pack(dst, l.data, l.group, first+r, count, height, row[:depth], from)
 	}
 }
 
 // packPanel writes count rows of depth elements as [depth][height], missing rows
 // as zero. Rows are rowStride apart, their elements step.
 func packPanel(dst, src []float32, height, count, depth, rowStride, step int) {
+	if count < height {
+		clear(dst)
+	}
 	switch {
 	case step == 1:
 		simd.Active().PackRows(dst, src, count, height, depth, rowStride)
 	case rowStride == 1:
 		for k := range depth {
-			row := dst[k*height:][:height]
-			copy(row[:count], src[k*step:])
-			clear(row[count:])
+			copy(dst[k*height:][:count], src[k*step:])
 		}
 	default:
-		clear(dst)
 		for i := range count {
 			from, at := src[i*rowStride:], i
 			for k := range depth {

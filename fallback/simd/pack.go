@@ -13,7 +13,7 @@ func packRows(dst, src []float32, rows, height, depth, stride, step int, four fu
 		r = min(r, rows-4) // the last four may overlap the ones before
 		four(whole/step, dst[r:], height, src[r*stride:], stride)
 	}
-	if whole < depth || rows < height {
+	if whole < depth {
 		packRest(dst, src, rows, height, depth, stride, whole)
 	}
 }
@@ -21,7 +21,7 @@ func packRows(dst, src []float32, rows, height, depth, stride, step int, four fu
 // checkPacking panics, as an index out of range would, when packing would leave
 // the slices.
 func checkPacking(dst, src []float32, rows, height, depth, stride int) {
-	if rows < 0 || rows > height || depth < 0 || len(dst) < height*depth || rows > 0 && (stride < 0 || len(src) < (rows-1)*stride+depth) {
+	if rows < 0 || rows > height || depth < 0 || rows > 0 && depth > 0 && len(dst) < (depth-1)*height+rows || rows > 0 && (stride < 0 || len(src) < (rows-1)*stride+depth) {
 		panic("simd: packing outside its slices")
 	}
 }
@@ -32,18 +32,13 @@ func packGeneric(dst, src []float32, rows, height, depth, stride int) {
 	packRest(dst, src, rows, height, depth, stride, 0)
 }
 
-// packRest packs elements [from, depth) of the rows, and the missing rows.
+// packRest packs elements [from, depth) of the rows.
 func packRest(dst, src []float32, rows, height, depth, stride, from int) {
 	for i := range rows {
 		at := from*height + i
 		for _, v := range src[i*stride+from : i*stride+depth] {
 			dst[at] = v
 			at += height
-		}
-	}
-	if rows < height {
-		for k := range depth {
-			clear(dst[k*height+rows : (k+1)*height])
 		}
 	}
 }

@@ -47,8 +47,9 @@ type Table struct {
 	// they were before: the bias, or zeros.
 	MultiplyFrom func(rows, depth int, a, b, c []float32, stride int, row []float32)
 
-	// PackRows writes rows of depth elements, stride apart in src, as a panel
-	// [depth][height] for Multiply, rows ≤ height; missing rows are zero.
+	// PackRows writes rows of depth elements, stride apart in src, into a panel
+	// [depth][height] for Multiply, rows ≤ height: element k of row i becomes
+	// dst[k·height + i]. Other elements stay.
 	PackRows func(dst, src []float32, rows, height, depth, stride int)
 
 	// Transpose writes the matrix src [rows][columns] as dst [columns][rows]; the

@@ -85,7 +85,7 @@ func TestEveryTablePacksRows(t *testing.T) {
 					table.PackRows(dst, src, rows, height, depth, stride)
 					for k := range depth {
 						for i := range height {
-							want := float32(0)
+							want := float32(-1) // as it was
 							if i < rows {
 								want = src[i*stride+k]
 							}
