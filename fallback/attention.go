@@ -99,7 +99,7 @@ func (a *attention) computePanel(i int) {
 	packPanel(query, a.q.from(b, first), columns, count, a.dim, a.q.rowStride, a.q.columnStride)
 	keys := a.packedKeys[b*keyTiles*rows*a.dim:]
 	for t := range keyTiles {
-		a.table.MultiplyFrom(rows, a.dim, keys[t*rows*a.dim:][:rows*a.dim], query, scores[t*rows*columns:], columns, a.zeros)
+		a.table.MultiplyFrom(rows, columns, a.dim, keys[t*rows*a.dim:][:rows*a.dim], query, scores[t*rows*columns:], columns, a.zeros)
 	}
 	scores = scores[:a.keys*columns]
 	scale := a.scale
@@ -115,7 +115,7 @@ func (a *attention) computePanel(i int) {
 	vectors.ExpSumOfColumns(scores, scores, tops, sums, scale)
 	values := a.packedValues[b*valueTiles*rows*a.keys:]
 	for t := range valueTiles {
-		a.table.MultiplyFrom(rows, a.keys, values[t*rows*a.keys:][:rows*a.keys], scores, mixed[t*rows*columns:], columns, a.zeros)
+		a.table.MultiplyFrom(rows, columns, a.keys, values[t*rows*a.keys:][:rows*a.keys], scores, mixed[t*rows*columns:], columns, a.zeros)
 	}
 	for j := range count {
 		out := a.out.from(b, first+j)

@@ -151,6 +151,7 @@ func (p *product) block(first, n, fromPanel, toPanel int) {
 			right := w.data[from*w.panels()*table.Columns+panel*depth*table.Columns:][:depth*table.Columns]
 			column := panel * table.Columns
 			width := min(table.Columns, w.columns-column)
+			tileWidth := table.Width(width)
 			if from == 0 {
 				clear(start)
 				if p.bias != nil {
@@ -163,20 +164,20 @@ func (p *product) block(first, n, fromPanel, toPanel int) {
 				height := table.Height(count)
 				a := left[r*depth:][:height*depth]
 				out := p.out[(first+r)*p.stride+column:]
-				whole := width == table.Columns && height == count
+				whole := width == tileWidth && height == count
 				switch {
 				case whole && from == 0:
-					table.MultiplyFrom(height, depth, a, right, out, p.stride, start)
+					table.MultiplyFrom(height, tileWidth, depth, a, right, out, p.stride, start)
 				case whole:
-					table.Multiply(height, depth, a, right, out, p.stride)
+					table.Multiply(height, tileWidth, depth, a, right, out, p.stride)
 				case from == 0:
-					table.MultiplyFrom(height, depth, a, right, edge, table.Columns, start)
+					table.MultiplyFrom(height, tileWidth, depth, a, right, edge, table.Columns, start)
 					for i := range count {
 						copy(out[i*p.stride:][:width], edge[i*table.Columns:])
 					}
 				default:
 					clear(edge)
-					table.Multiply(height, depth, a, right, edge, table.Columns)
+					table.Multiply(height, tileWidth, depth, a, right, edge, table.Columns)
 					for i := range count {
 						row := out[i*p.stride:][:width]
 						vectors.Add(row, row, edge[i*table.Columns:])

@@ -62,7 +62,7 @@ func peak(threads, tiles int) time.Duration {
 			t := simd.Active()
 			a, b, c := make([]float32, t.Rows*peakDepth), make([]float32, t.Columns*peakDepth), make([]float32, t.Rows*t.Columns)
 			for range tiles {
-				t.Multiply(t.Rows, peakDepth, a, b, c, t.Columns)
+				t.Multiply(t.Rows, t.Columns, peakDepth, a, b, c, t.Columns)
 			}
 			done <- struct{}{}
 		}()

@@ -1,7 +1,7 @@
 package simd
 
 // generic is plain Go, for every platform; the others are measured against it.
-var generic = Table{Name: "generic", Rows: 4, Columns: genericColumns, Heights: []int{4}, Depth: 384, Tiles: 16, PackRows: packGeneric, Transpose: transposeGeneric, Vector: vectorGeneric, Multiply: multiplyGeneric, MultiplyFrom: multiplyGenericFrom, Integer: genericInteger}
+var generic = Table{Name: "generic", Rows: 4, Columns: genericColumns, Heights: []int{4}, Widths: []int{genericColumns}, Depth: 384, Tiles: 16, PackRows: packGeneric, Transpose: transposeGeneric, Vector: vectorGeneric, Multiply: multiplyGeneric, MultiplyFrom: multiplyGenericFrom, Integer: genericInteger}
 
 // genericColumns is the width of multiplyGeneric's tile.
 const genericColumns = 2
@@ -9,7 +9,7 @@ const genericColumns = 2
 // multiplyGeneric keeps a 4×2 tile in registers: with the operands that is as
 // much as the 16 registers of amd64 hold. The explicit conversions forbid fused
 // multiply-add, so that the result is the same on every platform.
-func multiplyGeneric(_, depth int, a, b, c []float32, stride int) {
+func multiplyGeneric(_, _, depth int, a, b, c []float32, stride int) {
 	var c00, c01, c10, c11, c20, c21, c30, c31 float32
 	a, b = a[:4*depth], b[:2*depth]
 	for len(a) >= 4 && len(b) >= 2 {
@@ -36,9 +36,9 @@ func multiplyGeneric(_, depth int, a, b, c []float32, stride int) {
 	r[0], r[1] = r[0]+c30, r[1]+c31
 }
 
-func multiplyGenericFrom(rows, depth int, a, b, c []float32, stride int, row []float32) {
+func multiplyGenericFrom(rows, columns, depth int, a, b, c []float32, stride int, row []float32) {
 	for i := range 4 {
 		copy(c[i*stride:], row[:2])
 	}
-	multiplyGeneric(rows, depth, a, b, c, stride)
+	multiplyGeneric(rows, columns, depth, a, b, c, stride)
 }

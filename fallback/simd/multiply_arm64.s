@@ -2,8 +2,309 @@
 
 #include "textflag.h"
 
-// func multiplyNEON1(depth int, a, b, c *float32, stride int)
-TEXT ·multiplyNEON1(SB), NOSPLIT, $0-40
+// func multiplyNEON1x1(depth int, a, b, c *float32, stride int)
+TEXT ·multiplyNEON1x1(SB), NOSPLIT, $0-40
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD R3, R5
+	VLD1 (R5), [V8.S4]
+	ADD R4, R5, R5
+loop:
+	VLD1 (R2), [V0.S4]
+	ADD $48, R2
+	FMOVS.P 4(R1), F3
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON2x1(depth int, a, b, c *float32, stride int)
+TEXT ·multiplyNEON2x1(SB), NOSPLIT, $0-40
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD R3, R5
+	VLD1 (R5), [V8.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V9.S4]
+	ADD R4, R5, R5
+loop:
+	VLD1 (R2), [V0.S4]
+	ADD $48, R2
+	FMOVD.P 8(R1), F3
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4fa31009 // FMLA V9.4S, V0.4S, V3.S[1]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V9.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON4x1(depth int, a, b, c *float32, stride int)
+TEXT ·multiplyNEON4x1(SB), NOSPLIT, $0-40
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD R3, R5
+	VLD1 (R5), [V8.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V9.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V10.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V11.S4]
+	ADD R4, R5, R5
+loop:
+	VLD1 (R2), [V0.S4]
+	ADD $48, R2
+	VLD1.P 16(R1), [V3.S4]
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4fa31009 // FMLA V9.4S, V0.4S, V3.S[1]
+	WORD $0x4f83180a // FMLA V10.4S, V0.4S, V3.S[2]
+	WORD $0x4fa3180b // FMLA V11.4S, V0.4S, V3.S[3]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V9.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V10.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V11.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON8x1(depth int, a, b, c *float32, stride int)
+TEXT ·multiplyNEON8x1(SB), NOSPLIT, $0-40
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD R3, R5
+	VLD1 (R5), [V8.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V9.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V10.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V11.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V12.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V13.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V14.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V15.S4]
+	ADD R4, R5, R5
+loop:
+	VLD1 (R2), [V0.S4]
+	ADD $48, R2
+	VLD1.P 32(R1), [V3.S4, V4.S4]
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4fa31009 // FMLA V9.4S, V0.4S, V3.S[1]
+	WORD $0x4f83180a // FMLA V10.4S, V0.4S, V3.S[2]
+	WORD $0x4fa3180b // FMLA V11.4S, V0.4S, V3.S[3]
+	WORD $0x4f84100c // FMLA V12.4S, V0.4S, V4.S[0]
+	WORD $0x4fa4100d // FMLA V13.4S, V0.4S, V4.S[1]
+	WORD $0x4f84180e // FMLA V14.4S, V0.4S, V4.S[2]
+	WORD $0x4fa4180f // FMLA V15.4S, V0.4S, V4.S[3]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V9.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V10.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V11.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V12.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V13.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V14.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V15.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON1x2(depth int, a, b, c *float32, stride int)
+TEXT ·multiplyNEON1x2(SB), NOSPLIT, $0-40
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD R3, R5
+	VLD1 (R5), [V8.S4, V9.S4]
+	ADD R4, R5, R5
+loop:
+	VLD1 (R2), [V0.S4, V1.S4]
+	ADD $48, R2
+	FMOVS.P 4(R1), F3
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4, V9.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON2x2(depth int, a, b, c *float32, stride int)
+TEXT ·multiplyNEON2x2(SB), NOSPLIT, $0-40
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD R3, R5
+	VLD1 (R5), [V8.S4, V9.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V10.S4, V11.S4]
+	ADD R4, R5, R5
+loop:
+	VLD1 (R2), [V0.S4, V1.S4]
+	ADD $48, R2
+	FMOVD.P 8(R1), F3
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
+	WORD $0x4fa3100a // FMLA V10.4S, V0.4S, V3.S[1]
+	WORD $0x4fa3102b // FMLA V11.4S, V1.4S, V3.S[1]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4, V9.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V10.S4, V11.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON4x2(depth int, a, b, c *float32, stride int)
+TEXT ·multiplyNEON4x2(SB), NOSPLIT, $0-40
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD R3, R5
+	VLD1 (R5), [V8.S4, V9.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V10.S4, V11.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V12.S4, V13.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V14.S4, V15.S4]
+	ADD R4, R5, R5
+loop:
+	VLD1 (R2), [V0.S4, V1.S4]
+	ADD $48, R2
+	VLD1.P 16(R1), [V3.S4]
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
+	WORD $0x4fa3100a // FMLA V10.4S, V0.4S, V3.S[1]
+	WORD $0x4fa3102b // FMLA V11.4S, V1.4S, V3.S[1]
+	WORD $0x4f83180c // FMLA V12.4S, V0.4S, V3.S[2]
+	WORD $0x4f83182d // FMLA V13.4S, V1.4S, V3.S[2]
+	WORD $0x4fa3180e // FMLA V14.4S, V0.4S, V3.S[3]
+	WORD $0x4fa3182f // FMLA V15.4S, V1.4S, V3.S[3]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4, V9.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V10.S4, V11.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V12.S4, V13.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V14.S4, V15.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON8x2(depth int, a, b, c *float32, stride int)
+TEXT ·multiplyNEON8x2(SB), NOSPLIT, $0-40
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD R3, R5
+	VLD1 (R5), [V8.S4, V9.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V10.S4, V11.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V12.S4, V13.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V14.S4, V15.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V16.S4, V17.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V18.S4, V19.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V20.S4, V21.S4]
+	ADD R4, R5, R5
+	VLD1 (R5), [V22.S4, V23.S4]
+	ADD R4, R5, R5
+loop:
+	VLD1 (R2), [V0.S4, V1.S4]
+	ADD $48, R2
+	VLD1.P 32(R1), [V3.S4, V4.S4]
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
+	WORD $0x4fa3100a // FMLA V10.4S, V0.4S, V3.S[1]
+	WORD $0x4fa3102b // FMLA V11.4S, V1.4S, V3.S[1]
+	WORD $0x4f83180c // FMLA V12.4S, V0.4S, V3.S[2]
+	WORD $0x4f83182d // FMLA V13.4S, V1.4S, V3.S[2]
+	WORD $0x4fa3180e // FMLA V14.4S, V0.4S, V3.S[3]
+	WORD $0x4fa3182f // FMLA V15.4S, V1.4S, V3.S[3]
+	WORD $0x4f841010 // FMLA V16.4S, V0.4S, V4.S[0]
+	WORD $0x4f841031 // FMLA V17.4S, V1.4S, V4.S[0]
+	WORD $0x4fa41012 // FMLA V18.4S, V0.4S, V4.S[1]
+	WORD $0x4fa41033 // FMLA V19.4S, V1.4S, V4.S[1]
+	WORD $0x4f841814 // FMLA V20.4S, V0.4S, V4.S[2]
+	WORD $0x4f841835 // FMLA V21.4S, V1.4S, V4.S[2]
+	WORD $0x4fa41816 // FMLA V22.4S, V0.4S, V4.S[3]
+	WORD $0x4fa41837 // FMLA V23.4S, V1.4S, V4.S[3]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4, V9.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V10.S4, V11.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V12.S4, V13.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V14.S4, V15.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V16.S4, V17.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V18.S4, V19.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V20.S4, V21.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V22.S4, V23.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON1x3(depth int, a, b, c *float32, stride int)
+TEXT ·multiplyNEON1x3(SB), NOSPLIT, $0-40
 	MOVD depth+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -14,7 +315,8 @@ TEXT ·multiplyNEON1(SB), NOSPLIT, $0-40
 	VLD1 (R5), [V8.S4, V9.S4, V10.S4]
 	ADD R4, R5, R5
 loop:
-	VLD1.P 48(R2), [V0.S4, V1.S4, V2.S4]
+	VLD1 (R2), [V0.S4, V1.S4, V2.S4]
+	ADD $48, R2
 	FMOVS.P 4(R1), F3
 	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
 	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
@@ -25,8 +327,8 @@ loop:
 	ADD R4, R3, R3
 	RET
 
-// func multiplyNEON2(depth int, a, b, c *float32, stride int)
-TEXT ·multiplyNEON2(SB), NOSPLIT, $0-40
+// func multiplyNEON2x3(depth int, a, b, c *float32, stride int)
+TEXT ·multiplyNEON2x3(SB), NOSPLIT, $0-40
 	MOVD depth+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -39,7 +341,8 @@ TEXT ·multiplyNEON2(SB), NOSPLIT, $0-40
 	VLD1 (R5), [V11.S4, V12.S4, V13.S4]
 	ADD R4, R5, R5
 loop:
-	VLD1.P 48(R2), [V0.S4, V1.S4, V2.S4]
+	VLD1 (R2), [V0.S4, V1.S4, V2.S4]
+	ADD $48, R2
 	FMOVD.P 8(R1), F3
 	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
 	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
@@ -55,8 +358,8 @@ loop:
 	ADD R4, R3, R3
 	RET
 
-// func multiplyNEON4(depth int, a, b, c *float32, stride int)
-TEXT ·multiplyNEON4(SB), NOSPLIT, $0-40
+// func multiplyNEON4x3(depth int, a, b, c *float32, stride int)
+TEXT ·multiplyNEON4x3(SB), NOSPLIT, $0-40
 	MOVD depth+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -73,7 +376,8 @@ TEXT ·multiplyNEON4(SB), NOSPLIT, $0-40
 	VLD1 (R5), [V17.S4, V18.S4, V19.S4]
 	ADD R4, R5, R5
 loop:
-	VLD1.P 48(R2), [V0.S4, V1.S4, V2.S4]
+	VLD1 (R2), [V0.S4, V1.S4, V2.S4]
+	ADD $48, R2
 	VLD1.P 16(R1), [V3.S4]
 	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
 	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
@@ -99,8 +403,8 @@ loop:
 	ADD R4, R3, R3
 	RET
 
-// func multiplyNEON8(depth int, a, b, c *float32, stride int)
-TEXT ·multiplyNEON8(SB), NOSPLIT, $0-40
+// func multiplyNEON8x3(depth int, a, b, c *float32, stride int)
+TEXT ·multiplyNEON8x3(SB), NOSPLIT, $0-40
 	MOVD depth+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -125,7 +429,8 @@ TEXT ·multiplyNEON8(SB), NOSPLIT, $0-40
 	VLD1 (R5), [V29.S4, V30.S4, V31.S4]
 	ADD R4, R5, R5
 loop:
-	VLD1.P 48(R2), [V0.S4, V1.S4, V2.S4]
+	VLD1 (R2), [V0.S4, V1.S4, V2.S4]
+	ADD $48, R2
 	VLD1.P 32(R1), [V3.S4, V4.S4]
 	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
 	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
@@ -171,8 +476,279 @@ loop:
 	ADD R4, R3, R3
 	RET
 
-// func multiplyNEON1From(depth int, a, b, c *float32, stride int, row *float32)
-TEXT ·multiplyNEON1From(SB), NOSPLIT, $0-48
+// func multiplyNEON1x1From(depth int, a, b, c *float32, stride int, row *float32)
+TEXT ·multiplyNEON1x1From(SB), NOSPLIT, $0-48
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD row+40(FP), R5
+	VLD1 (R5), [V8.S4]
+loop:
+	VLD1 (R2), [V0.S4]
+	ADD $48, R2
+	FMOVS.P 4(R1), F3
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON2x1From(depth int, a, b, c *float32, stride int, row *float32)
+TEXT ·multiplyNEON2x1From(SB), NOSPLIT, $0-48
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD row+40(FP), R5
+	VLD1 (R5), [V8.S4]
+	VLD1 (R5), [V9.S4]
+loop:
+	VLD1 (R2), [V0.S4]
+	ADD $48, R2
+	FMOVD.P 8(R1), F3
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4fa31009 // FMLA V9.4S, V0.4S, V3.S[1]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V9.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON4x1From(depth int, a, b, c *float32, stride int, row *float32)
+TEXT ·multiplyNEON4x1From(SB), NOSPLIT, $0-48
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD row+40(FP), R5
+	VLD1 (R5), [V8.S4]
+	VLD1 (R5), [V9.S4]
+	VLD1 (R5), [V10.S4]
+	VLD1 (R5), [V11.S4]
+loop:
+	VLD1 (R2), [V0.S4]
+	ADD $48, R2
+	VLD1.P 16(R1), [V3.S4]
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4fa31009 // FMLA V9.4S, V0.4S, V3.S[1]
+	WORD $0x4f83180a // FMLA V10.4S, V0.4S, V3.S[2]
+	WORD $0x4fa3180b // FMLA V11.4S, V0.4S, V3.S[3]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V9.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V10.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V11.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON8x1From(depth int, a, b, c *float32, stride int, row *float32)
+TEXT ·multiplyNEON8x1From(SB), NOSPLIT, $0-48
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD row+40(FP), R5
+	VLD1 (R5), [V8.S4]
+	VLD1 (R5), [V9.S4]
+	VLD1 (R5), [V10.S4]
+	VLD1 (R5), [V11.S4]
+	VLD1 (R5), [V12.S4]
+	VLD1 (R5), [V13.S4]
+	VLD1 (R5), [V14.S4]
+	VLD1 (R5), [V15.S4]
+loop:
+	VLD1 (R2), [V0.S4]
+	ADD $48, R2
+	VLD1.P 32(R1), [V3.S4, V4.S4]
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4fa31009 // FMLA V9.4S, V0.4S, V3.S[1]
+	WORD $0x4f83180a // FMLA V10.4S, V0.4S, V3.S[2]
+	WORD $0x4fa3180b // FMLA V11.4S, V0.4S, V3.S[3]
+	WORD $0x4f84100c // FMLA V12.4S, V0.4S, V4.S[0]
+	WORD $0x4fa4100d // FMLA V13.4S, V0.4S, V4.S[1]
+	WORD $0x4f84180e // FMLA V14.4S, V0.4S, V4.S[2]
+	WORD $0x4fa4180f // FMLA V15.4S, V0.4S, V4.S[3]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V9.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V10.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V11.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V12.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V13.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V14.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V15.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON1x2From(depth int, a, b, c *float32, stride int, row *float32)
+TEXT ·multiplyNEON1x2From(SB), NOSPLIT, $0-48
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD row+40(FP), R5
+	VLD1 (R5), [V8.S4, V9.S4]
+loop:
+	VLD1 (R2), [V0.S4, V1.S4]
+	ADD $48, R2
+	FMOVS.P 4(R1), F3
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4, V9.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON2x2From(depth int, a, b, c *float32, stride int, row *float32)
+TEXT ·multiplyNEON2x2From(SB), NOSPLIT, $0-48
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD row+40(FP), R5
+	VLD1 (R5), [V8.S4, V9.S4]
+	VLD1 (R5), [V10.S4, V11.S4]
+loop:
+	VLD1 (R2), [V0.S4, V1.S4]
+	ADD $48, R2
+	FMOVD.P 8(R1), F3
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
+	WORD $0x4fa3100a // FMLA V10.4S, V0.4S, V3.S[1]
+	WORD $0x4fa3102b // FMLA V11.4S, V1.4S, V3.S[1]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4, V9.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V10.S4, V11.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON4x2From(depth int, a, b, c *float32, stride int, row *float32)
+TEXT ·multiplyNEON4x2From(SB), NOSPLIT, $0-48
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD row+40(FP), R5
+	VLD1 (R5), [V8.S4, V9.S4]
+	VLD1 (R5), [V10.S4, V11.S4]
+	VLD1 (R5), [V12.S4, V13.S4]
+	VLD1 (R5), [V14.S4, V15.S4]
+loop:
+	VLD1 (R2), [V0.S4, V1.S4]
+	ADD $48, R2
+	VLD1.P 16(R1), [V3.S4]
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
+	WORD $0x4fa3100a // FMLA V10.4S, V0.4S, V3.S[1]
+	WORD $0x4fa3102b // FMLA V11.4S, V1.4S, V3.S[1]
+	WORD $0x4f83180c // FMLA V12.4S, V0.4S, V3.S[2]
+	WORD $0x4f83182d // FMLA V13.4S, V1.4S, V3.S[2]
+	WORD $0x4fa3180e // FMLA V14.4S, V0.4S, V3.S[3]
+	WORD $0x4fa3182f // FMLA V15.4S, V1.4S, V3.S[3]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4, V9.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V10.S4, V11.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V12.S4, V13.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V14.S4, V15.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON8x2From(depth int, a, b, c *float32, stride int, row *float32)
+TEXT ·multiplyNEON8x2From(SB), NOSPLIT, $0-48
+	MOVD depth+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD c+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4
+	MOVD row+40(FP), R5
+	VLD1 (R5), [V8.S4, V9.S4]
+	VLD1 (R5), [V10.S4, V11.S4]
+	VLD1 (R5), [V12.S4, V13.S4]
+	VLD1 (R5), [V14.S4, V15.S4]
+	VLD1 (R5), [V16.S4, V17.S4]
+	VLD1 (R5), [V18.S4, V19.S4]
+	VLD1 (R5), [V20.S4, V21.S4]
+	VLD1 (R5), [V22.S4, V23.S4]
+loop:
+	VLD1 (R2), [V0.S4, V1.S4]
+	ADD $48, R2
+	VLD1.P 32(R1), [V3.S4, V4.S4]
+	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
+	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
+	WORD $0x4fa3100a // FMLA V10.4S, V0.4S, V3.S[1]
+	WORD $0x4fa3102b // FMLA V11.4S, V1.4S, V3.S[1]
+	WORD $0x4f83180c // FMLA V12.4S, V0.4S, V3.S[2]
+	WORD $0x4f83182d // FMLA V13.4S, V1.4S, V3.S[2]
+	WORD $0x4fa3180e // FMLA V14.4S, V0.4S, V3.S[3]
+	WORD $0x4fa3182f // FMLA V15.4S, V1.4S, V3.S[3]
+	WORD $0x4f841010 // FMLA V16.4S, V0.4S, V4.S[0]
+	WORD $0x4f841031 // FMLA V17.4S, V1.4S, V4.S[0]
+	WORD $0x4fa41012 // FMLA V18.4S, V0.4S, V4.S[1]
+	WORD $0x4fa41033 // FMLA V19.4S, V1.4S, V4.S[1]
+	WORD $0x4f841814 // FMLA V20.4S, V0.4S, V4.S[2]
+	WORD $0x4f841835 // FMLA V21.4S, V1.4S, V4.S[2]
+	WORD $0x4fa41816 // FMLA V22.4S, V0.4S, V4.S[3]
+	WORD $0x4fa41837 // FMLA V23.4S, V1.4S, V4.S[3]
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4, V9.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V10.S4, V11.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V12.S4, V13.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V14.S4, V15.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V16.S4, V17.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V18.S4, V19.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V20.S4, V21.S4], (R3)
+	ADD R4, R3, R3
+	VST1 [V22.S4, V23.S4], (R3)
+	ADD R4, R3, R3
+	RET
+
+// func multiplyNEON1x3From(depth int, a, b, c *float32, stride int, row *float32)
+TEXT ·multiplyNEON1x3From(SB), NOSPLIT, $0-48
 	MOVD depth+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -182,7 +758,8 @@ TEXT ·multiplyNEON1From(SB), NOSPLIT, $0-48
 	MOVD row+40(FP), R5
 	VLD1 (R5), [V8.S4, V9.S4, V10.S4]
 loop:
-	VLD1.P 48(R2), [V0.S4, V1.S4, V2.S4]
+	VLD1 (R2), [V0.S4, V1.S4, V2.S4]
+	ADD $48, R2
 	FMOVS.P 4(R1), F3
 	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
 	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
@@ -193,8 +770,8 @@ loop:
 	ADD R4, R3, R3
 	RET
 
-// func multiplyNEON2From(depth int, a, b, c *float32, stride int, row *float32)
-TEXT ·multiplyNEON2From(SB), NOSPLIT, $0-48
+// func multiplyNEON2x3From(depth int, a, b, c *float32, stride int, row *float32)
+TEXT ·multiplyNEON2x3From(SB), NOSPLIT, $0-48
 	MOVD depth+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -205,7 +782,8 @@ TEXT ·multiplyNEON2From(SB), NOSPLIT, $0-48
 	VLD1 (R5), [V8.S4, V9.S4, V10.S4]
 	VLD1 (R5), [V11.S4, V12.S4, V13.S4]
 loop:
-	VLD1.P 48(R2), [V0.S4, V1.S4, V2.S4]
+	VLD1 (R2), [V0.S4, V1.S4, V2.S4]
+	ADD $48, R2
 	FMOVD.P 8(R1), F3
 	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
 	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
@@ -221,8 +799,8 @@ loop:
 	ADD R4, R3, R3
 	RET
 
-// func multiplyNEON4From(depth int, a, b, c *float32, stride int, row *float32)
-TEXT ·multiplyNEON4From(SB), NOSPLIT, $0-48
+// func multiplyNEON4x3From(depth int, a, b, c *float32, stride int, row *float32)
+TEXT ·multiplyNEON4x3From(SB), NOSPLIT, $0-48
 	MOVD depth+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -235,7 +813,8 @@ TEXT ·multiplyNEON4From(SB), NOSPLIT, $0-48
 	VLD1 (R5), [V14.S4, V15.S4, V16.S4]
 	VLD1 (R5), [V17.S4, V18.S4, V19.S4]
 loop:
-	VLD1.P 48(R2), [V0.S4, V1.S4, V2.S4]
+	VLD1 (R2), [V0.S4, V1.S4, V2.S4]
+	ADD $48, R2
 	VLD1.P 16(R1), [V3.S4]
 	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
 	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]
@@ -261,8 +840,8 @@ loop:
 	ADD R4, R3, R3
 	RET
 
-// func multiplyNEON8From(depth int, a, b, c *float32, stride int, row *float32)
-TEXT ·multiplyNEON8From(SB), NOSPLIT, $0-48
+// func multiplyNEON8x3From(depth int, a, b, c *float32, stride int, row *float32)
+TEXT ·multiplyNEON8x3From(SB), NOSPLIT, $0-48
 	MOVD depth+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD b+16(FP), R2
@@ -279,7 +858,8 @@ TEXT ·multiplyNEON8From(SB), NOSPLIT, $0-48
 	VLD1 (R5), [V26.S4, V27.S4, V28.S4]
 	VLD1 (R5), [V29.S4, V30.S4, V31.S4]
 loop:
-	VLD1.P 48(R2), [V0.S4, V1.S4, V2.S4]
+	VLD1 (R2), [V0.S4, V1.S4, V2.S4]
+	ADD $48, R2
 	VLD1.P 32(R1), [V3.S4, V4.S4]
 	WORD $0x4f831008 // FMLA V8.4S, V0.4S, V3.S[0]
 	WORD $0x4f831029 // FMLA V9.4S, V1.4S, V3.S[0]

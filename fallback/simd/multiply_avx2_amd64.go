@@ -3,58 +3,98 @@
 package simd
 
 //go:noescape
-func multiplyAVX21(depth int, a, b, c *float32, stride int)
+func multiplyAVX26x2(depth int, a, b, c *float32, stride int)
 
 //go:noescape
-func multiplyAVX21From(depth int, a, b, c *float32, stride int, row *float32)
+func multiplyAVX26x2From(depth int, a, b, c *float32, stride int, row *float32)
 
 //go:noescape
-func multiplyAVX22(depth int, a, b, c *float32, stride int)
+func multiplyAVX24x2(depth int, a, b, c *float32, stride int)
 
 //go:noescape
-func multiplyAVX22From(depth int, a, b, c *float32, stride int, row *float32)
+func multiplyAVX24x2From(depth int, a, b, c *float32, stride int, row *float32)
 
 //go:noescape
-func multiplyAVX24(depth int, a, b, c *float32, stride int)
+func multiplyAVX22x2(depth int, a, b, c *float32, stride int)
 
 //go:noescape
-func multiplyAVX24From(depth int, a, b, c *float32, stride int, row *float32)
+func multiplyAVX22x2From(depth int, a, b, c *float32, stride int, row *float32)
 
 //go:noescape
-func multiplyAVX26(depth int, a, b, c *float32, stride int)
+func multiplyAVX21x2(depth int, a, b, c *float32, stride int)
 
 //go:noescape
-func multiplyAVX26From(depth int, a, b, c *float32, stride int, row *float32)
+func multiplyAVX21x2From(depth int, a, b, c *float32, stride int, row *float32)
 
-func multiplyAVX2(rows, depth int, a, b, c []float32, stride int) {
-	checkTile(rows, 16, depth, a, b, c, stride)
-	switch rows {
-	case 1:
-		multiplyAVX21(depth, &a[0], &b[0], &c[0], stride)
-	case 2:
-		multiplyAVX22(depth, &a[0], &b[0], &c[0], stride)
-	case 4:
-		multiplyAVX24(depth, &a[0], &b[0], &c[0], stride)
-	case 6:
-		multiplyAVX26(depth, &a[0], &b[0], &c[0], stride)
+//go:noescape
+func multiplyAVX26x1(depth int, a, b, c *float32, stride int)
+
+//go:noescape
+func multiplyAVX26x1From(depth int, a, b, c *float32, stride int, row *float32)
+
+//go:noescape
+func multiplyAVX24x1(depth int, a, b, c *float32, stride int)
+
+//go:noescape
+func multiplyAVX24x1From(depth int, a, b, c *float32, stride int, row *float32)
+
+//go:noescape
+func multiplyAVX22x1(depth int, a, b, c *float32, stride int)
+
+//go:noescape
+func multiplyAVX22x1From(depth int, a, b, c *float32, stride int, row *float32)
+
+//go:noescape
+func multiplyAVX21x1(depth int, a, b, c *float32, stride int)
+
+//go:noescape
+func multiplyAVX21x1From(depth int, a, b, c *float32, stride int, row *float32)
+
+func multiplyAVX2(rows, columns, depth int, a, b, c []float32, stride int) {
+	checkTile(rows, columns, 16, depth, a, b, c, stride)
+	switch {
+	case rows == 6 && columns == 16:
+		multiplyAVX26x2(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 4 && columns == 16:
+		multiplyAVX24x2(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 2 && columns == 16:
+		multiplyAVX22x2(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 1 && columns == 16:
+		multiplyAVX21x2(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 6 && columns == 8:
+		multiplyAVX26x1(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 4 && columns == 8:
+		multiplyAVX24x1(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 2 && columns == 8:
+		multiplyAVX22x1(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 1 && columns == 8:
+		multiplyAVX21x1(depth, &a[0], &b[0], &c[0], stride)
 	default:
-		panic("simd: no tile of this height")
+		panic("simd: no tile of this size")
 	}
 }
 
-func multiplyAVX2From(rows, depth int, a, b, c []float32, stride int, row []float32) {
-	checkTile(rows, 16, depth, a, b, c, stride)
-	row = row[:16]
-	switch rows {
-	case 1:
-		multiplyAVX21From(depth, &a[0], &b[0], &c[0], stride, &row[0])
-	case 2:
-		multiplyAVX22From(depth, &a[0], &b[0], &c[0], stride, &row[0])
-	case 4:
-		multiplyAVX24From(depth, &a[0], &b[0], &c[0], stride, &row[0])
-	case 6:
-		multiplyAVX26From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+func multiplyAVX2From(rows, columns, depth int, a, b, c []float32, stride int, row []float32) {
+	checkTile(rows, columns, 16, depth, a, b, c, stride)
+	row = row[:columns]
+	switch {
+	case rows == 6 && columns == 16:
+		multiplyAVX26x2From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 4 && columns == 16:
+		multiplyAVX24x2From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 2 && columns == 16:
+		multiplyAVX22x2From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 1 && columns == 16:
+		multiplyAVX21x2From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 6 && columns == 8:
+		multiplyAVX26x1From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 4 && columns == 8:
+		multiplyAVX24x1From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 2 && columns == 8:
+		multiplyAVX22x1From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 1 && columns == 8:
+		multiplyAVX21x1From(depth, &a[0], &b[0], &c[0], stride, &row[0])
 	default:
-		panic("simd: no tile of this height")
+		panic("simd: no tile of this size")
 	}
 }

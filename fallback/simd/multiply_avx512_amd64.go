@@ -3,68 +3,118 @@
 package simd
 
 //go:noescape
-func multiplyAVX5121(depth int, a, b, c *float32, stride int)
+func multiplyAVX51212x2(depth int, a, b, c *float32, stride int)
 
 //go:noescape
-func multiplyAVX5121From(depth int, a, b, c *float32, stride int, row *float32)
+func multiplyAVX51212x2From(depth int, a, b, c *float32, stride int, row *float32)
 
 //go:noescape
-func multiplyAVX5122(depth int, a, b, c *float32, stride int)
+func multiplyAVX5128x2(depth int, a, b, c *float32, stride int)
 
 //go:noescape
-func multiplyAVX5122From(depth int, a, b, c *float32, stride int, row *float32)
+func multiplyAVX5128x2From(depth int, a, b, c *float32, stride int, row *float32)
 
 //go:noescape
-func multiplyAVX5124(depth int, a, b, c *float32, stride int)
+func multiplyAVX5124x2(depth int, a, b, c *float32, stride int)
 
 //go:noescape
-func multiplyAVX5124From(depth int, a, b, c *float32, stride int, row *float32)
+func multiplyAVX5124x2From(depth int, a, b, c *float32, stride int, row *float32)
 
 //go:noescape
-func multiplyAVX5128(depth int, a, b, c *float32, stride int)
+func multiplyAVX5122x2(depth int, a, b, c *float32, stride int)
 
 //go:noescape
-func multiplyAVX5128From(depth int, a, b, c *float32, stride int, row *float32)
+func multiplyAVX5122x2From(depth int, a, b, c *float32, stride int, row *float32)
 
 //go:noescape
-func multiplyAVX51212(depth int, a, b, c *float32, stride int)
+func multiplyAVX5121x2(depth int, a, b, c *float32, stride int)
 
 //go:noescape
-func multiplyAVX51212From(depth int, a, b, c *float32, stride int, row *float32)
+func multiplyAVX5121x2From(depth int, a, b, c *float32, stride int, row *float32)
 
-func multiplyAVX512(rows, depth int, a, b, c []float32, stride int) {
-	checkTile(rows, 32, depth, a, b, c, stride)
-	switch rows {
-	case 1:
-		multiplyAVX5121(depth, &a[0], &b[0], &c[0], stride)
-	case 2:
-		multiplyAVX5122(depth, &a[0], &b[0], &c[0], stride)
-	case 4:
-		multiplyAVX5124(depth, &a[0], &b[0], &c[0], stride)
-	case 8:
-		multiplyAVX5128(depth, &a[0], &b[0], &c[0], stride)
-	case 12:
-		multiplyAVX51212(depth, &a[0], &b[0], &c[0], stride)
+//go:noescape
+func multiplyAVX51212x1(depth int, a, b, c *float32, stride int)
+
+//go:noescape
+func multiplyAVX51212x1From(depth int, a, b, c *float32, stride int, row *float32)
+
+//go:noescape
+func multiplyAVX5128x1(depth int, a, b, c *float32, stride int)
+
+//go:noescape
+func multiplyAVX5128x1From(depth int, a, b, c *float32, stride int, row *float32)
+
+//go:noescape
+func multiplyAVX5124x1(depth int, a, b, c *float32, stride int)
+
+//go:noescape
+func multiplyAVX5124x1From(depth int, a, b, c *float32, stride int, row *float32)
+
+//go:noescape
+func multiplyAVX5122x1(depth int, a, b, c *float32, stride int)
+
+//go:noescape
+func multiplyAVX5122x1From(depth int, a, b, c *float32, stride int, row *float32)
+
+//go:noescape
+func multiplyAVX5121x1(depth int, a, b, c *float32, stride int)
+
+//go:noescape
+func multiplyAVX5121x1From(depth int, a, b, c *float32, stride int, row *float32)
+
+func multiplyAVX512(rows, columns, depth int, a, b, c []float32, stride int) {
+	checkTile(rows, columns, 32, depth, a, b, c, stride)
+	switch {
+	case rows == 12 && columns == 32:
+		multiplyAVX51212x2(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 8 && columns == 32:
+		multiplyAVX5128x2(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 4 && columns == 32:
+		multiplyAVX5124x2(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 2 && columns == 32:
+		multiplyAVX5122x2(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 1 && columns == 32:
+		multiplyAVX5121x2(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 12 && columns == 16:
+		multiplyAVX51212x1(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 8 && columns == 16:
+		multiplyAVX5128x1(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 4 && columns == 16:
+		multiplyAVX5124x1(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 2 && columns == 16:
+		multiplyAVX5122x1(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 1 && columns == 16:
+		multiplyAVX5121x1(depth, &a[0], &b[0], &c[0], stride)
 	default:
-		panic("simd: no tile of this height")
+		panic("simd: no tile of this size")
 	}
 }
 
-func multiplyAVX512From(rows, depth int, a, b, c []float32, stride int, row []float32) {
-	checkTile(rows, 32, depth, a, b, c, stride)
-	row = row[:32]
-	switch rows {
-	case 1:
-		multiplyAVX5121From(depth, &a[0], &b[0], &c[0], stride, &row[0])
-	case 2:
-		multiplyAVX5122From(depth, &a[0], &b[0], &c[0], stride, &row[0])
-	case 4:
-		multiplyAVX5124From(depth, &a[0], &b[0], &c[0], stride, &row[0])
-	case 8:
-		multiplyAVX5128From(depth, &a[0], &b[0], &c[0], stride, &row[0])
-	case 12:
-		multiplyAVX51212From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+func multiplyAVX512From(rows, columns, depth int, a, b, c []float32, stride int, row []float32) {
+	checkTile(rows, columns, 32, depth, a, b, c, stride)
+	row = row[:columns]
+	switch {
+	case rows == 12 && columns == 32:
+		multiplyAVX51212x2From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 8 && columns == 32:
+		multiplyAVX5128x2From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 4 && columns == 32:
+		multiplyAVX5124x2From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 2 && columns == 32:
+		multiplyAVX5122x2From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 1 && columns == 32:
+		multiplyAVX5121x2From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 12 && columns == 16:
+		multiplyAVX51212x1From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 8 && columns == 16:
+		multiplyAVX5128x1From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 4 && columns == 16:
+		multiplyAVX5124x1From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 2 && columns == 16:
+		multiplyAVX5122x1From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 1 && columns == 16:
+		multiplyAVX5121x1From(depth, &a[0], &b[0], &c[0], stride, &row[0])
 	default:
-		panic("simd: no tile of this height")
+		panic("simd: no tile of this size")
 	}
 }

@@ -3,58 +3,138 @@
 package simd
 
 //go:noescape
-func multiplyNEON1(depth int, a, b, c *float32, stride int)
+func multiplyNEON8x3(depth int, a, b, c *float32, stride int)
 
 //go:noescape
-func multiplyNEON1From(depth int, a, b, c *float32, stride int, row *float32)
+func multiplyNEON8x3From(depth int, a, b, c *float32, stride int, row *float32)
 
 //go:noescape
-func multiplyNEON2(depth int, a, b, c *float32, stride int)
+func multiplyNEON4x3(depth int, a, b, c *float32, stride int)
 
 //go:noescape
-func multiplyNEON2From(depth int, a, b, c *float32, stride int, row *float32)
+func multiplyNEON4x3From(depth int, a, b, c *float32, stride int, row *float32)
 
 //go:noescape
-func multiplyNEON4(depth int, a, b, c *float32, stride int)
+func multiplyNEON2x3(depth int, a, b, c *float32, stride int)
 
 //go:noescape
-func multiplyNEON4From(depth int, a, b, c *float32, stride int, row *float32)
+func multiplyNEON2x3From(depth int, a, b, c *float32, stride int, row *float32)
 
 //go:noescape
-func multiplyNEON8(depth int, a, b, c *float32, stride int)
+func multiplyNEON1x3(depth int, a, b, c *float32, stride int)
 
 //go:noescape
-func multiplyNEON8From(depth int, a, b, c *float32, stride int, row *float32)
+func multiplyNEON1x3From(depth int, a, b, c *float32, stride int, row *float32)
 
-func multiplyNEON(rows, depth int, a, b, c []float32, stride int) {
-	checkTile(rows, 12, depth, a, b, c, stride)
-	switch rows {
-	case 1:
-		multiplyNEON1(depth, &a[0], &b[0], &c[0], stride)
-	case 2:
-		multiplyNEON2(depth, &a[0], &b[0], &c[0], stride)
-	case 4:
-		multiplyNEON4(depth, &a[0], &b[0], &c[0], stride)
-	case 8:
-		multiplyNEON8(depth, &a[0], &b[0], &c[0], stride)
+//go:noescape
+func multiplyNEON8x2(depth int, a, b, c *float32, stride int)
+
+//go:noescape
+func multiplyNEON8x2From(depth int, a, b, c *float32, stride int, row *float32)
+
+//go:noescape
+func multiplyNEON4x2(depth int, a, b, c *float32, stride int)
+
+//go:noescape
+func multiplyNEON4x2From(depth int, a, b, c *float32, stride int, row *float32)
+
+//go:noescape
+func multiplyNEON2x2(depth int, a, b, c *float32, stride int)
+
+//go:noescape
+func multiplyNEON2x2From(depth int, a, b, c *float32, stride int, row *float32)
+
+//go:noescape
+func multiplyNEON1x2(depth int, a, b, c *float32, stride int)
+
+//go:noescape
+func multiplyNEON1x2From(depth int, a, b, c *float32, stride int, row *float32)
+
+//go:noescape
+func multiplyNEON8x1(depth int, a, b, c *float32, stride int)
+
+//go:noescape
+func multiplyNEON8x1From(depth int, a, b, c *float32, stride int, row *float32)
+
+//go:noescape
+func multiplyNEON4x1(depth int, a, b, c *float32, stride int)
+
+//go:noescape
+func multiplyNEON4x1From(depth int, a, b, c *float32, stride int, row *float32)
+
+//go:noescape
+func multiplyNEON2x1(depth int, a, b, c *float32, stride int)
+
+//go:noescape
+func multiplyNEON2x1From(depth int, a, b, c *float32, stride int, row *float32)
+
+//go:noescape
+func multiplyNEON1x1(depth int, a, b, c *float32, stride int)
+
+//go:noescape
+func multiplyNEON1x1From(depth int, a, b, c *float32, stride int, row *float32)
+
+func multiplyNEON(rows, columns, depth int, a, b, c []float32, stride int) {
+	checkTile(rows, columns, 12, depth, a, b, c, stride)
+	switch {
+	case rows == 8 && columns == 12:
+		multiplyNEON8x3(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 4 && columns == 12:
+		multiplyNEON4x3(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 2 && columns == 12:
+		multiplyNEON2x3(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 1 && columns == 12:
+		multiplyNEON1x3(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 8 && columns == 8:
+		multiplyNEON8x2(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 4 && columns == 8:
+		multiplyNEON4x2(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 2 && columns == 8:
+		multiplyNEON2x2(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 1 && columns == 8:
+		multiplyNEON1x2(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 8 && columns == 4:
+		multiplyNEON8x1(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 4 && columns == 4:
+		multiplyNEON4x1(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 2 && columns == 4:
+		multiplyNEON2x1(depth, &a[0], &b[0], &c[0], stride)
+	case rows == 1 && columns == 4:
+		multiplyNEON1x1(depth, &a[0], &b[0], &c[0], stride)
 	default:
-		panic("simd: no tile of this height")
+		panic("simd: no tile of this size")
 	}
 }
 
-func multiplyNEONFrom(rows, depth int, a, b, c []float32, stride int, row []float32) {
-	checkTile(rows, 12, depth, a, b, c, stride)
-	row = row[:12]
-	switch rows {
-	case 1:
-		multiplyNEON1From(depth, &a[0], &b[0], &c[0], stride, &row[0])
-	case 2:
-		multiplyNEON2From(depth, &a[0], &b[0], &c[0], stride, &row[0])
-	case 4:
-		multiplyNEON4From(depth, &a[0], &b[0], &c[0], stride, &row[0])
-	case 8:
-		multiplyNEON8From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+func multiplyNEONFrom(rows, columns, depth int, a, b, c []float32, stride int, row []float32) {
+	checkTile(rows, columns, 12, depth, a, b, c, stride)
+	row = row[:columns]
+	switch {
+	case rows == 8 && columns == 12:
+		multiplyNEON8x3From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 4 && columns == 12:
+		multiplyNEON4x3From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 2 && columns == 12:
+		multiplyNEON2x3From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 1 && columns == 12:
+		multiplyNEON1x3From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 8 && columns == 8:
+		multiplyNEON8x2From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 4 && columns == 8:
+		multiplyNEON4x2From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 2 && columns == 8:
+		multiplyNEON2x2From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 1 && columns == 8:
+		multiplyNEON1x2From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 8 && columns == 4:
+		multiplyNEON8x1From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 4 && columns == 4:
+		multiplyNEON4x1From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 2 && columns == 4:
+		multiplyNEON2x1From(depth, &a[0], &b[0], &c[0], stride, &row[0])
+	case rows == 1 && columns == 4:
+		multiplyNEON1x1From(depth, &a[0], &b[0], &c[0], stride, &row[0])
 	default:
-		panic("simd: no tile of this height")
+		panic("simd: no tile of this size")
 	}
 }

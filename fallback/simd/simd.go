@@ -26,10 +26,9 @@ type Table struct {
 	Name string
 
 	// Rows and Columns are the size of the largest tile that Multiply computes.
-	// Tiles of fewer rows have one of the Heights, in rising order, of which the
-	// last is Rows.
-	Rows, Columns int
-	Heights       []int
+	// Smaller ones have one of the Heights and Widths, which rise up to these.
+	Rows, Columns   int
+	Heights, Widths []int
 
 	// Depth is how deep panels should be, and Tiles how many tiles of rows should
 	// be packed at once: they then stay in a second-level cache.
@@ -39,13 +38,14 @@ type Table struct {
 	//
 	//	c[i·stride + j] += Σ a[k·rows + i] · b[k·Columns + j],  0 ≤ k < depth
 	//
-	// for i < rows, one of the Heights, and j < Columns. All slices must be long
-	// enough. Sums are in the order of k, whatever rows is.
-	Multiply func(rows, depth int, a, b, c []float32, stride int)
+	// for i < rows, one of the Heights, and j < columns, one of the Widths. All
+	// slices must be long enough. Sums are in the order of k, whatever the tile's
+	// size is.
+	Multiply func(rows, columns, depth int, a, b, c []float32, stride int)
 
-	// MultiplyFrom is Multiply into a tile whose rows are row [Columns], whatever
+	// MultiplyFrom is Multiply into a tile whose rows are row [columns], whatever
 	// they were before: the bias, or zeros.
-	MultiplyFrom func(rows, depth int, a, b, c []float32, stride int, row []float32)
+	MultiplyFrom func(rows, columns, depth int, a, b, c []float32, stride int, row []float32)
 
 	// PackRows writes rows of depth elements, stride apart in src, into a panel
 	// [depth][height] for Multiply, rows ≤ height: element k of row i becomes
@@ -73,14 +73,19 @@ var active = sync.OnceValue(func() *Table {
 	return tables[len(tables)-1]
 })
 
-// Height is that of the smallest tile for so many rows.
-func (t *Table) Height(rows int) int {
-	for _, h := range t.Heights {
-		if h >= rows {
-			return h
+// Height is that of the smallest tile for so many rows, Width for so many
+// columns.
+func (t *Table) Height(rows int) int   { return atLeast(t.Heights, rows) }
+func (t *Table) Width(columns int) int { return atLeast(t.Widths, columns) }
+
+// atLeast is the smallest size that suffices, or the largest there is.
+func atLeast(sizes []int, n int) int {
+	for _, s := range sizes {
+		if s >= n {
+			return s
 		}
 	}
-	return t.Rows
+	return sizes[len(sizes)-1]
 }
 
 // Active is the table in use.

@@ -12,16 +12,18 @@ func TestEveryTableMultipliesTilesAsTheDefinitionSays(t *testing.T) {
 		for _, depth := range []int{1, 2, 3, 4, 5, 7, 8, 63, 384} {
 			for _, extra := range []int{0, 1, 17} {
 				for _, rows := range table.Heights {
-					t.Run(fmt.Sprintf("%s, %d rows, depth %d, stride +%d", table.Name, rows, depth, extra), func(t *testing.T) {
-						testTile(t, table, rows, depth, table.Columns+extra)
-					})
+					for _, columns := range table.Widths {
+						t.Run(fmt.Sprintf("%s, %d×%d, depth %d, stride +%d", table.Name, rows, columns, depth, extra), func(t *testing.T) {
+							testTile(t, table, rows, columns, depth, columns+extra)
+						})
+					}
 				}
 			}
 		}
 	}
 }
 
-func testTile(t *testing.T, table *Table, rows, depth, stride int) {
+func testTile(t *testing.T, table *Table, rows, columns, depth, stride int) {
 	r := rand.New(rand.NewPCG(uint64(depth), uint64(stride)))
 	// One element before and behind each slice stands guard.
 	random := func(n int) []float32 {
@@ -32,10 +34,10 @@ func testTile(t *testing.T, table *Table, rows, depth, stride int) {
 		return s
 	}
 	a, b := random(rows*depth), random(table.Columns*depth)
-	c := random((rows-1)*stride + table.Columns)
+	c := random((rows-1)*stride + columns)
 	want := append([]float32(nil), c...)
 	for i := range rows {
-		for j := range table.Columns {
+		for j := range columns {
 			sum := 0.0
 			for k := range depth {
 				sum += float64(a[1+k*rows+i]) * float64(b[1+k*table.Columns+j])
@@ -44,8 +46,8 @@ func testTile(t *testing.T, table *Table, rows, depth, stride int) {
 		}
 	}
 	started := append([]float32(nil), c...)
-	table.Multiply(rows, depth, a[1:len(a)-1], b[1:len(b)-1], c[1:len(c)-1], stride)
-	inTile := func(i int) bool { return i >= 1 && i < len(c)-1 && (i-1)%stride < table.Columns }
+	table.Multiply(rows, columns, depth, a[1:len(a)-1], b[1:len(b)-1], c[1:len(c)-1], stride)
+	inTile := func(i int) bool { return i >= 1 && i < len(c)-1 && (i-1)%stride < columns }
 	for i := range c {
 		if inTile(i) && math.Abs(float64(c[i]-want[i])) > 1e-6*float64(depth+8) || !inTile(i) && c[i] != want[i] {
 			t.Fatalf("element %d is %v, want %v", i-1, c[i], want[i])
@@ -53,13 +55,13 @@ func testTile(t *testing.T, table *Table, rows, depth, stride int) {
 	}
 
 	// From a row: as if each row of the tile had been that one.
-	row := random(table.Columns)[1:][:table.Columns]
+	row := random(columns)[1:][:columns]
 	again := append([]float32(nil), started...)
 	for i := range rows {
 		copy(again[1+i*stride:], row)
 	}
-	table.Multiply(rows, depth, a[1:len(a)-1], b[1:len(b)-1], again[1:len(c)-1], stride)
-	table.MultiplyFrom(rows, depth, a[1:len(a)-1], b[1:len(b)-1], started[1:len(c)-1], stride, row)
+	table.Multiply(rows, columns, depth, a[1:len(a)-1], b[1:len(b)-1], again[1:len(c)-1], stride)
+	table.MultiplyFrom(rows, columns, depth, a[1:len(a)-1], b[1:len(b)-1], started[1:len(c)-1], stride, row)
 	for i := range started {
 		if started[i] != again[i] {
 			t.Fatalf("from a row: element %d is %v, want %v", i-1, started[i], again[i])
@@ -116,7 +118,7 @@ func BenchmarkMultiply(b *testing.B) {
 			x, y := make([]float32, table.Rows*depth), make([]float32, table.Columns*depth)
 			c := make([]float32, table.Rows*table.Columns)
 			for b.Loop() {
-				table.Multiply(table.Rows, depth, x, y, c, table.Columns)
+				table.Multiply(table.Rows, table.Columns, depth, x, y, c, table.Columns)
 			}
 			flops := 2 * float64(depth*table.Rows*table.Columns) * float64(b.N)
 			b.ReportMetric(flops/b.Elapsed().Seconds()/1e9, "GFLOP/s")

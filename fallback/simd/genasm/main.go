@@ -11,29 +11,34 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"strings"
 )
 
 func main() {
 	log.SetFlags(0)
 	avx2, avx512, neon := []int{1, 2, 4, 6}, []int{1, 2, 4, 8, 12}, []int{1, 2, 4, 8}
-	writeMultiplyGo("multiply_avx2_amd64.go", "AVX2", 16, avx2)
-	writeMultiplyGo("multiply_avx512_amd64.go", "AVX512", 32, avx512)
-	writeMultiplyGo("multiply_neon_arm64.go", "NEON", 12, neon)
+	writeMultiplyGo("multiply_avx2_amd64.go", "AVX2", 8, 2, avx2)
+	writeMultiplyGo("multiply_avx512_amd64.go", "AVX512", 16, 2, avx512)
+	writeMultiplyGo("multiply_neon_arm64.go", "NEON", 4, 3, neon)
 	amd64 := newFile()
 	for _, from := range []bool{false, true} {
-		for _, rows := range avx2 {
-			amd64.x86Tile("AVX2", rows, 2, "Y", 32, from)
-		}
-		for _, rows := range avx512 {
-			amd64.x86Tile("AVX512", rows, 2, "Z", 64, from)
+		for vectors := 1; vectors <= 2; vectors++ {
+			for _, rows := range avx2 {
+				amd64.x86Tile("AVX2", rows, vectors, "Y", 32, from)
+			}
+			for _, rows := range avx512 {
+				amd64.x86Tile("AVX512", rows, vectors, "Z", 64, from)
+			}
 		}
 	}
 	amd64.packX86()
 	amd64.write("multiply_amd64.s")
 	arm64 := newFile()
 	for _, from := range []bool{false, true} {
-		for _, rows := range neon {
-			arm64.neonTile(rows, 3, from)
+		for vectors := 1; vectors <= 3; vectors++ {
+			for _, rows := range neon {
+				arm64.neonTile(rows, vectors, from)
+			}
 		}
 	}
 	arm64.packNEON()
@@ -64,21 +69,29 @@ func (f *file) write(path string) {
 
 // header begins a tile: one that adds to c, or one that begins from a row (see
 // Table.MultiplyFrom), which has one argument more.
-func (f *file) header(name string, rows int, from bool) {
+func (f *file) header(name string, rows, vectors int, from bool) {
+	name = fmt.Sprintf("multiply%s%dx%d", name, rows, vectors)
 	f.line("")
 	if from {
-		f.line("// func multiply%s%dFrom(depth int, a, b, c *float32, stride int, row *float32)", name, rows)
-		f.line("TEXT ·multiply%s%dFrom(SB), NOSPLIT, $0-48", name, rows)
+		f.line("// func %sFrom(depth int, a, b, c *float32, stride int, row *float32)", name)
+		f.line("TEXT ·%sFrom(SB), NOSPLIT, $0-48", name)
 		return
 	}
-	f.line("// func multiply%s%d(depth int, a, b, c *float32, stride int)", name, rows)
-	f.line("TEXT ·multiply%s%d(SB), NOSPLIT, $0-40", name, rows)
+	f.line("// func %s(depth int, a, b, c *float32, stride int)", name)
+	f.line("TEXT ·%s(SB), NOSPLIT, $0-40", name)
 }
+
+// x86Panel is how many vectors wide a packed panel of b is, and neonPanel; tiles
+// of fewer read the first of them.
+const (
+	x86Panel  = 2
+	neonPanel = 3
+)
 
 // x86Tile writes a tile of rows × vectors registers of the given width in
 // bytes. Registers: c from 0 on, then one row of b, then broadcast elements of a.
 func (f *file) x86Tile(name string, rows, vectors int, letter string, width int, from bool) {
-	f.header(name, rows, from)
+	f.header(name, rows, vectors, from)
 	f.op("MOVQ depth+0(FP), CX")
 	f.op("MOVQ a+8(FP), SI")
 	f.op("MOVQ b+16(FP), DI")
@@ -112,7 +125,7 @@ func (f *file) x86Tile(name string, rows, vectors int, letter string, width int,
 	}
 	step := func(u int) {
 		for j := range vectors {
-			f.op("VMOVUPS %d(DI), %s", (u*vectors+j)*width, b(j))
+			f.op("VMOVUPS %d(DI), %s", (u*x86Panel+j)*width, b(j))
 		}
 		for i := range rows {
 			a := fmt.Sprintf("%s%d", letter, firstA+i%free)
@@ -130,7 +143,7 @@ func (f *file) x86Tile(name string, rows, vectors int, letter string, width int,
 	for u := range unroll {
 		step(u)
 	}
-	f.op("ADDQ $%d, DI", unroll*vectors*width)
+	f.op("ADDQ $%d, DI", unroll*x86Panel*width)
 	f.op("ADDQ $%d, SI", unroll*rows*4)
 	f.op("DECQ R9")
 	f.op("JNZ loop")
@@ -139,7 +152,7 @@ func (f *file) x86Tile(name string, rows, vectors int, letter string, width int,
 	f.op("JZ store")
 	f.line("one:")
 	step(0)
-	f.op("ADDQ $%d, DI", vectors*width)
+	f.op("ADDQ $%d, DI", x86Panel*width)
 	f.op("ADDQ $%d, SI", rows*4)
 	f.op("DECQ CX")
 	f.op("JNZ one")
@@ -158,7 +171,7 @@ func (f *file) x86Tile(name string, rows, vectors int, letter string, width int,
 // a in the registers after it, c from V8 on. Go's assembler has no FMLA by
 // element, so those are words.
 func (f *file) neonTile(rows, vectors int, from bool) {
-	f.header("NEON", rows, from)
+	f.header("NEON", rows, vectors, from)
 	f.op("MOVD depth+0(FP), R0")
 	f.op("MOVD a+8(FP), R1")
 	f.op("MOVD b+16(FP), R2")
@@ -166,7 +179,7 @@ func (f *file) neonTile(rows, vectors int, from bool) {
 	f.op("MOVD stride+32(FP), R4")
 	f.op("LSL $2, R4")
 	row := func(i int) string {
-		return fmt.Sprintf("[V%d.S4, V%d.S4, V%d.S4]", 8+3*i, 9+3*i, 10+3*i)
+		return registerList(8+vectors*i, vectors)
 	}
 	if from {
 		f.op("MOVD row+40(FP), R5")
@@ -180,7 +193,8 @@ func (f *file) neonTile(rows, vectors int, from bool) {
 		}
 	}
 	f.line("loop:")
-	f.op("VLD1.P %d(R2), [V0.S4, V1.S4, V2.S4]", vectors*16)
+	f.op("VLD1 (R2), %s", registerList(0, vectors))
+	f.op("ADD $%d, R2", neonPanel*16)
 	switch rows {
 	case 1:
 		f.op("FMOVS.P 4(R1), F3")
@@ -203,6 +217,15 @@ func (f *file) neonTile(rows, vectors int, from bool) {
 		f.op("ADD R4, R3, R3")
 	}
 	f.op("RET")
+}
+
+// registerList is Go's notation of consecutive registers.
+func registerList(first, count int) string {
+	var list []string
+	for i := range count {
+		list = append(list, fmt.Sprintf("V%d.S4", first+i))
+	}
+	return "[" + strings.Join(list, ", ") + "]"
 }
 
 // fmlaByElement is FMLA Vd.4S, Vn.4S, Vm.S[lane] (Arm ARM, C7.2 "FMLA (by
