@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -293,7 +294,11 @@ func (w *lastWords) text() string {
 // crashReport is where the Go runtime begins to report a crash.
 var crashReport = regexp.MustCompile(`(?m)^(?:fatal error: |SIG[A-Z]+: |\[signal SIG|unexpected fault address|runtime: )`)
 
-// last is the last line that is not the Go runtime's.
+// idle is how lines begin that TensorFlow Lite and Qualcomm's simulator print in any
+// case.
+var idle = []string{"INFO: ", "# LIBNATIVE: "}
+
+// last is the last line that is not the Go runtime's and says something.
 func (w *lastWords) last() string {
 	text := w.text()
 	if at := crashReport.FindStringIndex(text); at != nil {
@@ -302,7 +307,7 @@ func (w *lastWords) last() string {
 	lines := strings.Split(text, "\n")
 	for i := len(lines) - 1; i >= 0; i-- {
 		line := strings.TrimSpace(lines[i])
-		if line == "" || strings.HasPrefix(line, "INFO: ") {
+		if line == "" || slices.ContainsFunc(idle, func(begin string) bool { return strings.HasPrefix(line, begin) }) {
 			continue
 		}
 		if len(line) > 200 {
