@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"nanoflux/delegate"
+	"nanoflux/fallback/simd"
+	"nanoflux/graph"
 	"nanoflux/graph/schema"
 )
 
@@ -23,6 +25,11 @@ type depthwise struct {
 	batch, channels, multiplier int
 	h, w                        axis
 	pool                        *pool
+
+	// What a run computes with.
+	image, weights, bias, out []float32
+	low, high                 float32
+	act                       activation // nil unless it is more than a range
 }
 
 // depthwiseShapes checks the operands and gives the output its shape.
@@ -51,57 +58,101 @@ func prepareDepthwise(n *node) (compute, error) {
 	if err != nil {
 		return nil, err
 	}
-	act := fusedActivation(options[schema.DepthwiseConv2DOptionsT](n.op).FusedActivationFunction)
+	fused := options[schema.DepthwiseConv2DOptionsT](n.op).FusedActivationFunction
+	d.low, d.high = rangeOf(fused)
+	if fused == graph.ActTanh {
+		d.act = fusedActivation(fused)
+	}
+	if !n.has(2) {
+		d.bias = make([]float32, d.channels*d.multiplier)
+		if err := n.work(len(d.bias), 4); err != nil {
+			return nil, err
+		}
+	}
+	line := d.line
 	return func() {
-		x, w, y := n.in[0].floats(), n.in[1].floats(), n.out[0].floats()
-		var bias []float32
+		d.image, d.weights, d.out = n.in[0].floats(), n.in[1].floats(), n.out[0].floats()
 		if n.has(2) {
-			bias = n.in[2].floats()
+			d.bias = n.in[2].floats()
 		}
 		// One line of output pixels is the unit of work.
-		line := d.w.out * d.channels * d.multiplier
-		n.pool.each(d.batch*d.h.out, func(i int) {
-			image := x[i/d.h.out*d.h.in*d.w.in*d.channels:]
-			out := y[i*line : (i+1)*line]
-			d.line(out, image, w, bias, i%d.h.out)
-			if act != nil {
-				act(out)
-			}
-		})
+		if n.out[0].elements()*d.h.kernel*d.w.kernel <= littleWork {
+			n.pool.inline(d.batch*d.h.out, line)
+			return
+		}
+		n.pool.each(d.batch*d.h.out, line)
 	}, nil
 }
 
-// line computes the output pixels of row oy of one image.
-func (d *depthwise) line(out, image, w, bias []float32, oy int) {
+// rangeOf is where a fused activation moves values to.
+func rangeOf(a graph.Activation) (low, high float32) {
+	switch a {
+	case graph.ActRelu:
+		return 0, infinity
+	case graph.ActRelu6:
+		return 0, 6
+	case graph.ActReluN1To1:
+		return -1, 1
+	}
+	return -infinity, infinity
+}
+
+// line computes output line i, counted through the images of the batch.
+func (d *depthwise) line(i int) {
 	outs := d.channels * d.multiplier
-	fromY, toY, startY := d.h.span(oy)
-	for ox := range d.w.out {
-		if d.pool.stopped() { // the kernel may be as large as the image
-			return
-		}
-		pixel := out[ox*outs : (ox+1)*outs]
-		if bias != nil {
-			copy(pixel, bias)
-		} else {
-			clear(pixel)
-		}
+	image := d.image[i/d.h.out*d.h.in*d.w.in*d.channels:]
+	out := d.out[i*d.w.out*outs:][:d.w.out*outs]
+	fromY, toY, startY := d.h.span(i % d.h.out)
+	for ox := 0; ox < d.w.out && !d.pool.stopped(); { // the kernel may be as large as the image
 		fromX, toX, startX := d.w.span(ox)
-		for ky := fromY; ky < toY; ky++ {
-			iy := startY + ky*d.h.dilation
-			for kx := fromX; kx < toX; kx++ {
-				ix := startX + kx*d.w.dilation
-				in := image[(iy*d.w.in+ix)*d.channels:][:d.channels]
-				tap := w[(ky*d.w.kernel+kx)*outs:][:outs]
-				if d.multiplier == 1 {
-					vectors.MulAdd(pixel, in, tap)
-					continue
-				}
-				for c, v := range in {
+		pixels := 1
+		if fromX == 0 && toX == d.w.kernel {
+			// Neighbours whose windows are inside, too.
+			pixels = min(d.w.out-ox, (d.w.in-1-startX-(d.w.kernel-1)*d.w.dilation)/d.w.stride+1)
+		}
+		pixel := out[ox*outs:]
+		ox += pixels
+		if fromY >= toY || fromX >= toX { // nothing of the image is in the window
+			copy(pixel[:outs], d.bias)
+			vectors.Clamp(pixel[:outs], pixel, d.low, d.high)
+			continue
+		}
+		weights := d.weights[(fromY*d.w.kernel+fromX)*outs:]
+		in := image[((startY+fromY*d.h.dilation)*d.w.in+startX+fromX*d.w.dilation)*d.channels:]
+		if d.multiplier > 1 {
+			d.multiply(pixel, in, weights, pixels, toY-fromY, toX-fromX)
+			continue
+		}
+		simd.Active().Depthwise(simd.DepthwiseWindow{
+			Out: pixel, In: in, Weights: weights, Bias: d.bias,
+			Channels: d.channels, Pixels: pixels, Rows: toY - fromY, Columns: toX - fromX,
+			InRow: d.h.dilation * d.w.in * d.channels, InColumn: d.w.dilation * d.channels, InPixel: d.w.stride * d.channels, OutPixel: outs,
+			WeightRow: d.w.kernel * outs, WeightColumn: outs,
+			Low: d.low, High: d.high,
+		})
+	}
+	if d.act != nil {
+		d.act(out)
+	}
+}
+
+// multiply computes pixels whose channels have several outputs each.
+func (d *depthwise) multiply(out, in, weights []float32, pixels, rows, columns int) {
+	outs := d.channels * d.multiplier
+	for p := range pixels {
+		pixel := out[p*outs:][:outs]
+		copy(pixel, d.bias)
+		for y := range rows {
+			for x := range columns {
+				from := in[(y*d.h.dilation*d.w.in+x*d.w.dilation+p*d.w.stride)*d.channels:][:d.channels]
+				tap := weights[(y*d.w.kernel+x)*outs:][:outs]
+				for c, v := range from {
 					for m := range d.multiplier {
 						pixel[c*d.multiplier+m] += float32(v * tap[c*d.multiplier+m])
 					}
 				}
 			}
 		}
+		vectors.Clamp(pixel, pixel, d.low, d.high)
 	}
 }

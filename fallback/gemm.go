@@ -188,6 +188,10 @@ func (p *product) block(first, n, fromPanel, toPanel int) {
 	}
 	if p.act != nil {
 		fromColumn, toColumn := fromPanel*table.Columns, min(toPanel*table.Columns, w.columns)
+		if toColumn-fromColumn == p.stride {
+			p.act(p.out[first*p.stride : (first+n)*p.stride])
+			return
+		}
 		for i := range n {
 			p.act(p.out[(first+i)*p.stride+fromColumn : (first+i)*p.stride+toColumn])
 		}

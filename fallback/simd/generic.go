@@ -1,7 +1,7 @@
 package simd
 
 // generic is plain Go, for every platform; the others are measured against it.
-var generic = Table{Name: "generic", Rows: 4, Columns: genericColumns, Heights: []int{4}, Widths: []int{genericColumns}, Depth: 384, Tiles: 16, PackRows: packGeneric, Transpose: transposeGeneric, Vector: vectorGeneric, Multiply: multiplyGeneric, MultiplyFrom: multiplyGenericFrom, Integer: genericInteger}
+var generic = Table{Name: "generic", Rows: 4, Columns: genericColumns, Heights: []int{4}, Widths: []int{genericColumns}, Depth: 384, Tiles: 16, PackRows: packGeneric, Transpose: transposeGeneric, Depthwise: depthwiseOfGeneric, Vector: vectorGeneric, Multiply: multiplyGeneric, MultiplyFrom: multiplyGenericFrom, Integer: genericInteger}
 
 // genericColumns is the width of multiplyGeneric's tile.
 const genericColumns = 2

@@ -56,6 +56,9 @@ type Table struct {
 	// strides are the distances of rows and of columns, in elements.
 	Transpose func(dst, src []float32, rows, columns, dstStride, srcStride int)
 
+	// Depthwise computes neighbouring pixels of a depthwise convolution.
+	Depthwise func(w DepthwiseWindow)
+
 	// Vector has the loops on slices of float32.
 	Vector
 

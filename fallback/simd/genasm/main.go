@@ -32,6 +32,8 @@ func main() {
 		}
 	}
 	amd64.packX86()
+	amd64.depthwiseX86("AVX2", "Y", 32)
+	amd64.depthwiseX86("AVX512", "Z", 64)
 	amd64.write("multiply_amd64.s")
 	arm64 := newFile()
 	for _, from := range []bool{false, true} {
@@ -42,6 +44,7 @@ func main() {
 		}
 	}
 	arm64.packNEON()
+	arm64.depthwiseNEON()
 	arm64.write("multiply_arm64.s")
 	integerAMD64()
 	integerARM64()
