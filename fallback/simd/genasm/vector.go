@@ -180,6 +180,9 @@ type registers struct {
 	m    *machine
 }
 
+// noRegister is the panic of a body that takes too many registers.
+const noRegister = "too many values for the registers"
+
 // firstRegisters are registers 0 to n−1.
 func firstRegisters(n int) *[]int {
 	var list []int
@@ -191,7 +194,7 @@ func firstRegisters(n int) *[]int {
 
 func (r *registers) take() int {
 	if len(*r.free) == 0 {
-		panic("too many values for the registers")
+		panic(noRegister)
 	}
 	x := (*r.free)[0]
 	*r.free = (*r.free)[1:]

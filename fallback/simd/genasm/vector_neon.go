@@ -58,21 +58,43 @@ func (f *file) word(name string, d, n, m int) {
 	f.op("WORD $0x%08x // %s", w.word|uint32(m)<<16|uint32(n)<<5|uint32(d), fmt.Sprintf(w.assembly, arguments...))
 }
 
-// write writes one kernel.
+// mostCopies is how many copies of a body are tried: with so many, a result is
+// there when its turn to be read comes, on processors that run instructions in
+// their order.
+const mostCopies = 4
+
+// write writes one kernel, with as many copies as there are registers for.
 func (v *neonVectors) write(k *vectorKernel) {
-	copies, exact := k.copies, k.copies == 0
-	if exact {
-		copies = v.columns
+	if k.copies == 0 {
+		v.copies(k, v.columns)
+		return
 	}
+	for copies := mostCopies; !v.fits(k, copies); copies-- {
+	}
+}
+
+// fits writes the kernel with so many copies if there are registers enough.
+func (v *neonVectors) fits(k *vectorKernel, copies int) (ok bool) {
+	defer func() {
+		if r := recover(); r != nil && r != noRegister {
+			panic(r)
+		}
+	}()
+	part := neonVectors{&file{}, v.columns}
+	part.copies(k, copies)
+	v.Write(part.Bytes())
+	return true
+}
+
+// copies writes one kernel with so many copies of its body in the loop.
+func (v *neonVectors) copies(k *vectorKernel, copies int) {
+	exact := k.copies == 0
 	v.line("")
 	v.line("// func %s(%s)", k.function("NEON"), vectorArguments)
 	v.line("TEXT ·%s(SB), NOSPLIT, $0-%d", k.function("NEON"), vectorFrame)
 	v.op("MOVD n+0(FP), R0")
 	if k.writes {
 		v.op("MOVD out+8(FP), R1")
-		if k.adds {
-			v.op("MOVD R1, R5")
-		}
 	}
 	v.op("MOVD a+16(FP), R2")
 	if k.inputs > 1 || k.lanes {
@@ -82,7 +104,13 @@ func (v *neonVectors) write(k *vectorKernel) {
 		v.op("MOVD sums+32(FP), R4")
 	}
 	next := 31
-	fixed := func() int { next--; return next + 1 }
+	fixed := func() int {
+		if next < 0 {
+			panic(noRegister)
+		}
+		next--
+		return next + 1
+	}
 	var scalars, sums, lanes []int
 	for i, name := range []string{"s", "t"}[:k.scalars] {
 		x := fixed()
@@ -113,6 +141,7 @@ func (v *neonVectors) write(k *vectorKernel) {
 		}
 	}
 	m, _, _ := k.record()
+	m.lowered()
 	constants := v.constants(m, fixed)
 	free := next + 1
 	if copies > 1 {
@@ -147,19 +176,15 @@ func (v *neonVectors) write(k *vectorKernel) {
 // neonConstant is where a constant lies: in a register, or in one lane of it.
 type neonConstant struct{ register, lane int }
 
-// constants loads the constants of a body. Those that are only added to
-// products are copied to the register of the sum anyway: they need one lane
-// each.
+// constants loads the constants of a body. Those that are only copied need one
+// lane each.
 func (v *neonVectors) constants(m *machine, fixed func() int) map[uint32]neonConstant {
 	whole := map[uint32]bool{}
 	for _, in := range m.instructions {
-		for i, a := range in.args {
-			if a.constant && (i != 2 || in.op != "fma" && in.op != "fnma") {
+		for _, a := range in.args {
+			if a.constant && in.op != "copy" {
 				whole[m.constants[a.id]] = true
 			}
-		}
-		if in.op == "scale" {
-			whole[127] = true
 		}
 	}
 	places := map[uint32]neonConstant{}
@@ -190,84 +215,104 @@ func (v *neonVectors) bodies(k *vectorKernel, copies, free int, scalars, sums, l
 	all := make([]*registers, copies)
 	shared := firstRegisters(free)
 	m, in, y := k.record()
-	each := func(f func(c int, r *registers)) {
-		for c, r := range all {
-			f(c, r)
-		}
-	}
+	m.lowered()
 	for c := range all {
-		all[c] = &registers{free: shared, of: map[int]int{}, m: m, last: m.lastUses()}
-	}
-	load := func(x operand, pointer string) {
-		each(func(_ int, r *registers) {
-			r.of[x.id] = r.take()
-			v.op("VLD1.P 16(%s), [V%d.S4]", pointer, r.of[x.id])
-		})
-	}
-	if k.reads == "" {
-		load(in.slices[0], "R2")
-	} else {
-		each(func(_ int, r *registers) {
-			r.of[in.slices[0].id] = r.take()
-			v.load(k.reads, r.of[in.slices[0].id])
-		})
-	}
-	rest := in.slices[1:]
-	if k.inputs > 1 {
-		load(rest[0], "R3")
-		rest = rest[1:]
-	}
-	if k.lanes {
-		each(func(c int, r *registers) { r.of[rest[0].id] = lanes[c] })
-		rest = rest[1:]
-	}
-	if k.adds {
-		load(rest[0], "R5")
-	}
-	each(func(c int, r *registers) {
+		r := &registers{free: shared, of: map[int]int{}, m: m, last: m.lastUses()}
+		all[c] = r
 		for i, s := range in.scalars {
 			r.of[s.id] = scalars[i]
 		}
 		if k.folds != "" {
 			r.of[in.sum.id], r.of[in.folded.id] = sums[c], sums[c]
 		}
-	})
+	}
+	v.load(all, in.slices[0], "R2", k.reads)
+	rest := in.slices[1:]
+	if k.inputs > 1 {
+		v.load(all, rest[0], "R3", "")
+		rest = rest[1:]
+	}
+	if k.lanes {
+		for c, r := range all {
+			r.of[rest[0].id] = lanes[c]
+		}
+		rest = rest[1:]
+	}
+	if k.adds {
+		v.load(all, rest[0], "R1", "")
+	}
 	for i, instruction := range m.instructions {
-		each(func(_ int, r *registers) {
+		if instruction.op == "keep" && k.writes {
+			v.store(all, y, k.makes)
+		}
+		for _, r := range all {
 			if instruction.op == "keep" {
-				v.store(k, r, y)
 				r.release(i, -1)
-				return
+				continue
 			}
 			v.instruction(r, i, instruction, constants)
-		})
+		}
+	}
+	v.op("ADD $%d, R2, R2", copies*4*k.reads.size())
+	if k.inputs > 1 {
+		v.op("ADD $%d, R3, R3", copies*16)
+	}
+	if k.writes {
+		v.op("ADD $%d, R1, R1", copies*4*k.makes.size())
 	}
 }
 
-func (v *neonVectors) store(k *vectorKernel, r *registers, y operand) {
-	switch {
-	case k.makes == float16:
-		half := r.take()
-		v.word("narrow", half, r.of[y.id], 0)
-		v.op("VST1.P [V%d.H4], 8(R1)", half)
-		r.give(half)
-	case k.writes:
-		v.op("VST1.P [V%d.S4], 16(R1)", r.of[y.id])
+// load reads a vector of elements for each copy and makes them float32.
+func (v *neonVectors) load(all []*registers, x operand, pointer string, t elementType) {
+	for _, r := range all {
+		r.of[x.id] = r.take()
+	}
+	move, size := "FMOVQ", 16
+	switch t {
+	case float16:
+		move, size = "FMOVD", 8
+	case int8s, uint8s:
+		move, size = "FMOVS", 4
+	}
+	c := 0
+	for ; t == "" && c+1 < len(all); c += 2 {
+		v.op("FLDPQ %d(%s), (F%d, F%d)", c*size, pointer, all[c].of[x.id], all[c+1].of[x.id])
+	}
+	for ; c < len(all); c++ {
+		v.op("%s %d(%s), F%d", move, c*size, pointer, all[c].of[x.id])
+	}
+	var steps []string
+	switch t {
+	case float16:
+		steps = []string{"widen"}
+	case int8s, uint8s:
+		steps = []string{string(t) + "to16", string(t) + "to32", "toReal"}
+	}
+	for _, step := range steps {
+		for _, r := range all {
+			v.word(step, r.of[x.id], r.of[x.id], 0)
+		}
 	}
 }
 
-// load reads a vector of a's elements and makes them float32.
-func (v *neonVectors) load(t elementType, x int) {
+// store writes the results of all copies.
+func (v *neonVectors) store(all []*registers, y operand, t elementType) {
 	if t == float16 {
-		v.op("VLD1.P 8(R2), [V%d.H4]", x)
-		v.word("widen", x, x, 0)
+		for c, r := range all {
+			half := r.take()
+			v.word("narrow", half, r.of[y.id], 0)
+			v.op("FMOVD F%d, %d(R1)", half, 8*c)
+			r.give(half)
+		}
 		return
 	}
-	v.op("FMOVS.P 4(R2), F%d", x)
-	for _, bits := range []string{"16", "32"} {
-		v.word(string(t)+"to"+bits, x, x, 0)
+	c := 0
+	for ; c+1 < len(all); c += 2 {
+		v.op("FSTPQ (F%d, F%d), %d(R1)", all[c].of[y.id], all[c+1].of[y.id], 16*c)
 	}
-	v.word("toReal", x, x, 0)
+	for ; c < len(all); c++ {
+		v.op("FMOVQ F%d, %d(R1)", all[c].of[y.id], 16*c)
+	}
 }
 
 func (v *neonVectors) instruction(r *registers, i int, in instruction, constants map[uint32]neonConstant) {
@@ -286,61 +331,27 @@ func (v *neonVectors) instruction(r *registers, i int, in instruction, constants
 		r.of[in.to] = r.take()
 		return r.of[in.to]
 	}
-	move := func(a operand, to int) {
+	switch in.op {
+	case "copy":
+		a := in.args[0]
+		to := result()
 		if a.constant {
 			if at := constants[r.m.constants[a.id]]; at.lane >= 0 {
 				v.op("VDUP V%d.S[%d], V%d.S4", at.register, at.lane, to)
 				return
 			}
 		}
-		if from := reg(a); from != to {
-			v.op("VORR V%d.B16, V%d.B16, V%d.B16", from, from, to)
-		}
-	}
-	switch in.op {
-	case "add", "sub", "mul", "div", "max", "min", "and", "or", "xor":
-		a, b := reg(in.args[0]), reg(in.args[1])
-		v.word(in.op, result(), a, b)
-	case "sqrt", "even", "floor", "ceil":
-		a := reg(in.args[0])
-		v.word(in.op, result(), a, 0)
-	case "fma", "fnma":
+		v.op("VORR V%d.B16, V%d.B16, V%d.B16", reg(a), reg(a), to)
+	case "fma", "fnma", "select": // overwrites its last operand
 		a, b, c := in.args[0], in.args[1], in.args[2]
-		to, chosen := r.of[in.to]
-		if !chosen && r.dies(c, i) && c.id != a.id && c.id != b.id {
-			to = r.of[c.id]
-		} else if !chosen {
-			to = r.take()
-		}
-		r.of[in.to] = to
-		move(c, to)
-		v.word(in.op, to, reg(a), reg(b))
-		r.release(i, to)
-	case "less":
-		x, y, yes, no := reg(in.args[0]), reg(in.args[1]), reg(in.args[2]), reg(in.args[3])
-		to := r.take()
-		r.of[in.to] = to
-		v.word("above", to, y, x)
-		v.word("select", to, yes, no)
-		r.release(i, to)
-	case "scale":
-		// n in two halves: 2ⁿ alone may be no normal number.
-		x, n := reg(in.args[0]), reg(in.args[1])
-		whole, half := r.take(), r.take()
-		bias := reg(r.m.bits(127))
-		v.word("toInt", whole, n, 0)
-		v.word("halve", half, whole, 0)
-		v.word("subInt", whole, whole, half)
-		for _, part := range []int{whole, half} {
-			v.word("addInt", part, part, bias)
-			v.word("shl23", part, part, 0)
-		}
-		v.word("mul", half, x, half)
-		r.give(half)
-		r.give(whole)
-		to := result()
-		v.word("mul", to, half, whole)
+		r.of[in.to] = r.of[c.id]
+		v.word(in.op, r.of[c.id], reg(a), reg(b))
+		r.release(i, r.of[c.id])
 	default:
-		panic("no instruction " + in.op)
+		a, b := reg(in.args[0]), 0
+		if len(in.args) > 1 {
+			b = reg(in.args[1])
+		}
+		v.word(in.op, result(), a, b)
 	}
 }
