@@ -8,7 +8,7 @@ func depthwiseOfNEON(w DepthwiseWindow) {
 	whole := w.Channels / 4 * 4
 	if whole > 0 {
 		var a depthwiseArguments
-		w.arguments(&a, 0, whole)
+		w.arguments(&a, whole)
 		depthwiseNEON(&a)
 	}
 	if whole < w.Channels {

@@ -4166,6 +4166,38 @@ of1tap:
 	MOVQ R13, CX
 	JMP of1
 of1done:
+	MOVQ 32(AX), R13
+	SUBQ CX, R13
+	JZ next
+	LEAQ ·depthwiseMasks<>+32(SB), R8
+	SUBQ R13, R8
+	VMOVUPS (R8), Y13
+	MOVQ 24(AX), R8
+	VMASKMOVPS (R8)(CX*1), Y13, Y0
+	LEAQ (SI)(CX*1), DX
+	MOVQ 16(AX), R8
+	ADDQ CX, R8
+	MOVQ 48(AX), R9
+maskedrow:
+	MOVQ DX, R10
+	MOVQ R8, R11
+	MOVQ 56(AX), R12
+maskedtap:
+	VMASKMOVPS (R11), Y13, Y4
+	VMASKMOVPS (R10), Y13, Y5
+	VFMADD231PS Y5, Y4, Y0
+	ADDQ 72(AX), R10
+	ADDQ 104(AX), R11
+	DECQ R12
+	JNZ maskedtap
+	ADDQ 64(AX), DX
+	ADDQ 96(AX), R8
+	DECQ R9
+	JNZ maskedrow
+	VMAXPS Y0, Y14, Y0
+	VMINPS Y0, Y15, Y0
+	VMASKMOVPS Y0, Y13, (DI)(CX*1)
+next:
 	ADDQ 80(AX), SI
 	ADDQ 88(AX), DI
 	DECQ BX
@@ -4263,9 +4295,60 @@ of1tap:
 	MOVQ R13, CX
 	JMP of1
 of1done:
+	MOVQ 32(AX), R13
+	SUBQ CX, R13
+	JZ next
+	SHRQ $2, R13
+	MOVQ $1, R8
+	SHLXQ R13, R8, R8
+	DECQ R8
+	KMOVW R8, K1
+	MOVQ 24(AX), R8
+	VMOVUPS.Z (R8)(CX*1), K1, Z0
+	LEAQ (SI)(CX*1), DX
+	MOVQ 16(AX), R8
+	ADDQ CX, R8
+	MOVQ 48(AX), R9
+maskedrow:
+	MOVQ DX, R10
+	MOVQ R8, R11
+	MOVQ 56(AX), R12
+maskedtap:
+	VMOVUPS.Z (R11), K1, Z4
+	VFMADD231PS (R10), Z4, K1, Z0
+	ADDQ 72(AX), R10
+	ADDQ 104(AX), R11
+	DECQ R12
+	JNZ maskedtap
+	ADDQ 64(AX), DX
+	ADDQ 96(AX), R8
+	DECQ R9
+	JNZ maskedrow
+	VMAXPS Z0, Z14, Z0
+	VMINPS Z0, Z15, Z0
+	VMOVUPS Z0, K1, (DI)(CX*1)
+next:
 	ADDQ 80(AX), SI
 	ADDQ 88(AX), DI
 	DECQ BX
 	JNZ pixel
 	VZEROUPPER
 	RET
+
+DATA ·depthwiseMasks<>+0(SB)/4, $0xffffffff
+DATA ·depthwiseMasks<>+4(SB)/4, $0xffffffff
+DATA ·depthwiseMasks<>+8(SB)/4, $0xffffffff
+DATA ·depthwiseMasks<>+12(SB)/4, $0xffffffff
+DATA ·depthwiseMasks<>+16(SB)/4, $0xffffffff
+DATA ·depthwiseMasks<>+20(SB)/4, $0xffffffff
+DATA ·depthwiseMasks<>+24(SB)/4, $0xffffffff
+DATA ·depthwiseMasks<>+28(SB)/4, $0xffffffff
+DATA ·depthwiseMasks<>+32(SB)/4, $0x00000000
+DATA ·depthwiseMasks<>+36(SB)/4, $0x00000000
+DATA ·depthwiseMasks<>+40(SB)/4, $0x00000000
+DATA ·depthwiseMasks<>+44(SB)/4, $0x00000000
+DATA ·depthwiseMasks<>+48(SB)/4, $0x00000000
+DATA ·depthwiseMasks<>+52(SB)/4, $0x00000000
+DATA ·depthwiseMasks<>+56(SB)/4, $0x00000000
+DATA ·depthwiseMasks<>+60(SB)/4, $0x00000000
+GLOBL ·depthwiseMasks<>(SB), RODATA|NOPTR, $64

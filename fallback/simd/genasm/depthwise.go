@@ -43,33 +43,11 @@ func (f *file) depthwiseX86(level, letter string, width int) {
 		f.op("LEAQ %d(CX), R13", vectors*width)
 		f.op("CMPQ R13, %d(AX)", depthwiseBytes)
 		f.op("JGT %sdone", label)
-		f.op("MOVQ %d(AX), R8", depthwiseBias)
-		for i := range vectors {
-			f.op("VMOVUPS %d(R8)(CX*1), %s", i*width, reg(i))
-		}
-		f.op("LEAQ (SI)(CX*1), DX")
-		f.op("MOVQ %d(AX), R8", depthwiseWeights)
-		f.op("ADDQ CX, R8")
-		f.op("MOVQ %d(AX), R9", depthwiseRows)
-		f.line("%srow:", label)
-		f.op("MOVQ DX, R10")
-		f.op("MOVQ R8, R11")
-		f.op("MOVQ %d(AX), R12", depthwiseColumns)
-		f.line("%stap:", label)
-		for i := range vectors {
-			f.op("VMOVUPS %d(R11), %s", i*width, reg(4+i))
-		}
-		for i := range vectors {
+		f.depthwiseSum(label, vectors, func(i int, pointer string) {
+			f.op("VMOVUPS %d(%s), %s", i*width, pointer, reg(4+i))
+		}, func(i int) {
 			f.op("VFMADD231PS %d(R10), %s, %s", i*width, reg(4+i), reg(i))
-		}
-		f.op("ADDQ %d(AX), R10", depthwiseInColumn)
-		f.op("ADDQ %d(AX), R11", depthwiseWeightColumn)
-		f.op("DECQ R12")
-		f.op("JNZ %stap", label)
-		f.op("ADDQ %d(AX), DX", depthwiseInRow)
-		f.op("ADDQ %d(AX), R8", depthwiseWeightRow)
-		f.op("DECQ R9")
-		f.op("JNZ %srow", label)
+		}, func(i int) { f.op("VMOVUPS %d(R8)(CX*1), %s", i*width, reg(i)) })
 		for i := range vectors {
 			f.op("VMAXPS %s, %s, %s", reg(i), reg(14), reg(i))
 			f.op("VMINPS %s, %s, %s", reg(i), reg(15), reg(i))
@@ -79,12 +57,93 @@ func (f *file) depthwiseX86(level, letter string, width int) {
 		f.op("JMP %s", label)
 		f.line("%sdone:", label)
 	}
+	// The last channels, fewer than a vector: under a mask.
+	f.op("MOVQ %d(AX), R13", depthwiseBytes)
+	f.op("SUBQ CX, R13")
+	f.op("JZ next")
+	if letter == "Z" {
+		f.op("SHRQ $2, R13")
+		f.op("MOVQ $1, R8")
+		f.op("SHLXQ R13, R8, R8")
+		f.op("DECQ R8")
+		f.op("KMOVW R8, K1")
+		f.depthwiseSum("masked", 1, func(_ int, pointer string) {
+			f.op("VMOVUPS.Z (%s), K1, %s", pointer, reg(4))
+		}, func(int) {
+			f.op("VFMADD231PS (R10), %s, K1, %s", reg(4), reg(0))
+		}, func(int) { f.op("VMOVUPS.Z (R8)(CX*1), K1, %s", reg(0)) })
+	} else {
+		f.op("LEAQ ·depthwiseMasks<>+32(SB), R8")
+		f.op("SUBQ R13, R8")
+		f.op("VMOVUPS (R8), %s", reg(13))
+		f.depthwiseSum("masked", 1, func(_ int, pointer string) {
+			f.op("VMASKMOVPS (%s), %s, %s", pointer, reg(13), reg(4))
+		}, func(int) {
+			f.op("VMASKMOVPS (R10), %s, %s", reg(13), reg(5))
+			f.op("VFMADD231PS %s, %s, %s", reg(5), reg(4), reg(0))
+		}, func(int) { f.op("VMASKMOVPS (R8)(CX*1), %s, %s", reg(13), reg(0)) })
+	}
+	f.op("VMAXPS %s, %s, %s", reg(0), reg(14), reg(0))
+	f.op("VMINPS %s, %s, %s", reg(0), reg(15), reg(0))
+	if letter == "Z" {
+		f.op("VMOVUPS %s, K1, (DI)(CX*1)", reg(0))
+	} else {
+		f.op("VMASKMOVPS %s, %s, (DI)(CX*1)", reg(0), reg(13))
+	}
+	f.line("next:")
 	f.op("ADDQ %d(AX), SI", depthwiseInPixel)
 	f.op("ADDQ %d(AX), DI", depthwiseOutPixel)
 	f.op("DECQ BX")
 	f.op("JNZ pixel")
 	f.op("VZEROUPPER")
 	f.op("RET")
+}
+
+// depthwiseSum writes the loop over a window, for vectors at channel CX: load
+// reads weights, multiply multiplies them with the image and adds, and bias
+// begins the sums.
+func (f *file) depthwiseSum(label string, vectors int, load func(i int, pointer string), multiply, bias func(i int)) {
+	f.op("MOVQ %d(AX), R8", depthwiseBias)
+	for i := range vectors {
+		bias(i)
+	}
+	f.op("LEAQ (SI)(CX*1), DX")
+	f.op("MOVQ %d(AX), R8", depthwiseWeights)
+	f.op("ADDQ CX, R8")
+	f.op("MOVQ %d(AX), R9", depthwiseRows)
+	f.line("%srow:", label)
+	f.op("MOVQ DX, R10")
+	f.op("MOVQ R8, R11")
+	f.op("MOVQ %d(AX), R12", depthwiseColumns)
+	f.line("%stap:", label)
+	for i := range vectors {
+		load(i, "R11")
+	}
+	for i := range vectors {
+		multiply(i)
+	}
+	f.op("ADDQ %d(AX), R10", depthwiseInColumn)
+	f.op("ADDQ %d(AX), R11", depthwiseWeightColumn)
+	f.op("DECQ R12")
+	f.op("JNZ %stap", label)
+	f.op("ADDQ %d(AX), DX", depthwiseInRow)
+	f.op("ADDQ %d(AX), R8", depthwiseWeightRow)
+	f.op("DECQ R9")
+	f.op("JNZ %srow", label)
+}
+
+// depthwiseMasks writes eight words of ones and eight of zeros: a mask for n
+// elements begins n words before the middle.
+func (f *file) depthwiseMasks() {
+	f.line("")
+	for i := range 16 {
+		word := 0
+		if i < 8 {
+			word = 0xFFFFFFFF
+		}
+		f.line("DATA ·depthwiseMasks<>+%d(SB)/4, $0x%08x", 4*i, word)
+	}
+	f.line("GLOBL ·depthwiseMasks<>(SB), RODATA|NOPTR, $64")
 }
 
 // depthwiseNEON is depthwiseX86 for NEON.

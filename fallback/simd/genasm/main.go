@@ -34,6 +34,7 @@ func main() {
 	amd64.packX86()
 	amd64.depthwiseX86("AVX2", "Y", 32)
 	amd64.depthwiseX86("AVX512", "Z", 64)
+	amd64.depthwiseMasks()
 	amd64.write("multiply_amd64.s")
 	arm64 := newFile()
 	for _, from := range []bool{false, true} {
