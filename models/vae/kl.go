@@ -3,6 +3,7 @@ package vae
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"nanoflux/graph"
@@ -90,23 +91,31 @@ func (k *kl) conv(x graph.T, name string, in, out, size int) graph.T {
 	return k.B.Named(k.B.Conv2D(x, weight, bias, 1, graph.Same, graph.ActNone), as)
 }
 
-// groupNorm normalises over all pixels and the channels of a group, then
-// scales and shifts each channel. Five dimensions (pixels, groups, channels of
-// a group) are one too many for NPUs; height and width become one.
+// groupNorm normalises over all pixels and the channels of a group, then scales and
+// shifts each channel. The means of a group are the means of its channels' means, so
+// that the pixels keep the layout of a picture: with a group's few channels in the
+// last dimension, as they would be for one mean of all, NPUs fill up most of their
+// memory with padding (five dimensions, which would keep both, are one too many).
 func (k *kl) groupNorm(x graph.T, name string, channels int) graph.T {
 	shape := k.B.Shape(x)
 	if len(shape) != 4 { // after an error
 		return x
 	}
-	b, pixels := k.B, shape[1]*shape[2]
-	groups := b.Reshape(x, 1, pixels, k.c.Groups, channels/k.c.Groups)
-	over := []int{1, 3}
-	centred := b.Sub(groups, b.Mean(groups, over, true))
-	n := b.Mul(centred, k.InverseRoot(b.Mean(b.Mul(centred, centred), over, true)))
-	n = b.Reshape(n, shape...)
+	b := k.B
+	centred := b.Sub(x, k.groupMean(x, channels))
 	as := strings.TrimPrefix(name, "decoder.")
-	n = k.Scaled(as, n, k.W.Get(name+".weight", channels))
+	inverse := k.InverseRoot(k.groupMean(b.Mul(centred, centred), channels))
+	n := b.Mul(centred, k.Scaled(as, inverse, k.W.Get(name+".weight", channels)))
 	return b.Add(n, k.K.Exact(as+".bias", k.W.Get(name+".bias", channels), channels))
+}
+
+// groupMean is the mean of each group over all pixels of [1, rows, columns, channels],
+// for each channel of the group: [1, 1, 1, channels].
+func (k *kl) groupMean(x graph.T, channels int) graph.T {
+	b, groups := k.B, k.c.Groups
+	means := b.Reshape(b.Mean(x, []int{1, 2}, true), 1, 1, groups, channels/groups)
+	ones := k.K.Exact(fmt.Sprintf("group.%d", channels), slices.Repeat([]float32{1}, channels/groups), 1, 1, 1, channels/groups)
+	return b.Reshape(b.Mul(b.Mean(means, []int{3}, true), ones), 1, 1, 1, channels)
 }
 
 // block is x + conv2(silu(norm2(conv1(silu(norm1(x)))))), with a 1×1
