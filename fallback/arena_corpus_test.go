@@ -81,3 +81,41 @@ func TestArenasOfTheCorpusAreAsSmallAsTheyCanBe(t *testing.T) {
 		t.Errorf("only %d models could be compiled", compiledModels)
 	}
 }
+
+func TestRunsAfterTheFirstAllocateNothing(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector allocates")
+	}
+	for name, m := range corpus(t) {
+		if testing.Short() && m.Name != "text_encoder.tflite" {
+			continue
+		}
+		e, err := compile(t.Context(), m, 2, true)
+		if err != nil {
+			continue
+		}
+		inputs, outputs := make([]graph.Array, len(e.inputs)), make([]graph.Array, len(e.outputs))
+		for i, v := range e.inputs {
+			inputs[i] = graph.NewArray(v.tensor.Type, v.shape...)
+		}
+		late := false
+		for _, n := range e.nodes {
+			late = late || n.late
+		}
+		if late {
+			continue // shapes that depend on data are worked out in each run
+		}
+		var failed error
+		_ = e.Run(t.Context(), inputs, outputs) // goroutines find their memory
+		n := testing.AllocsPerRun(20, func() {
+			if err := e.Run(t.Context(), inputs, outputs); err != nil {
+				failed = err
+			}
+		})
+		if failed != nil {
+			t.Logf("%s: %v", name, failed) // zeros may be no valid input
+		} else if n >= 1 {
+			t.Errorf("%s: %v allocations a run", name, n)
+		}
+	}
+}

@@ -2,8 +2,10 @@ package fallback
 
 import (
 	"fmt"
+	"unsafe"
 
 	"nanoflux/delegate"
+	"nanoflux/fallback/simd"
 	"nanoflux/graph"
 	"nanoflux/graph/schema"
 )
@@ -66,38 +68,42 @@ func prepareBatchMatMul(n *node) (compute, error) {
 		rows *= count
 		count = 1
 	}
-	var weights []*packed
-	inner := &pool{threads: 1} // the batches are what is split
+	// Where there are several batches, they are what is split.
+	inner, packing := &pool{threads: 1}, &pool{threads: 1}
+	if count == 1 {
+		inner = n.pool
+	}
+	if sides == 1 {
+		packing = n.pool
+	}
+	if err := n.work(count, int(unsafe.Sizeof(product{}))); err != nil {
+		return nil, err
+	}
+	weights := make([]*packed, sides)
+	for i := range weights {
+		weights[i] = &packed{table: simd.Active()}
+	}
+	products := make([]product, count)
+	for i := range products {
+		products[i] = product{pool: inner, rows: rows, w: weights[ys.offset(i)], left: leftRows{stride: rowStride, step: depthStrideX}, stride: columns}
+	}
+	var a, y32, out []float32
 	isPacked := false
-	pack := func(b []float32) {
-		if isPacked && n.in[1].constant {
-			return
-		}
-		if weights == nil {
-			weights = make([]*packed, sides)
-		}
-		each(n.pool, inner, len(weights), func(i int, p *pool) {
-			weights[i] = packColumns(weights[i], p, b[i*depth*columns:], columns, depth, columnStride, depthStride)
-		})
-		isPacked = !n.pool.stopped()
+	packSide := func(i int) {
+		packColumns(weights[i], packing, y32[i*depth*columns:], columns, depth, columnStride, depthStride)
+	}
+	multiply := func(i int) {
+		m := &products[i]
+		m.left.data, m.out = a[xs.offset(i)*rows*depth:], out[i*rows*columns:]
+		m.run()
 	}
 	return func() {
-		a, out := n.in[0].floats(), n.out[0].floats()
-		pack(n.in[1].floats())
-		each(n.pool, inner, count, func(i int, p *pool) {
-			left := leftRows{data: a[xs.offset(i)*rows*depth:], stride: rowStride, step: depthStrideX}
-			m := product{pool: p, rows: rows, left: left, w: weights[ys.offset(i)], out: out[i*rows*columns:], stride: columns}
-			m.run()
-		})
+		a, y32, out = n.in[0].floats(), n.in[1].floats(), n.out[0].floats()
+		inner.done, packing.done = n.pool.done, n.pool.done
+		if !isPacked || !n.in[1].constant {
+			n.pool.each(sides, packSide)
+			isPacked = !n.pool.stopped()
+		}
+		n.pool.each(count, multiply)
 	}, nil
-}
-
-// each calls body(i, inner) for i in [0, n) at once; a single one gets the outer
-// pool to split its own work.
-func each(outer, inner *pool, n int, body func(i int, p *pool)) {
-	if n == 1 {
-		body(0, outer)
-		return
-	}
-	outer.each(n, func(i int) { body(i, inner) })
 }

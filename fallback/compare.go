@@ -79,22 +79,22 @@ func prepareSelect(n *node) (compute, error) {
 	size := elementSize(n.out[0].tensor.Type)
 	total := n.out[0].elements()
 	l := newLines(shape, n.in[0].shape, n.in[1].shape, n.in[2].shape)
-	return func() {
-		if total == 0 {
-			return
-		}
+	chooseLines := func(from, to int) {
 		conditions, x, y, out := n.in[0].data, n.in[1].data, n.in[2].data, n.out[0].data
-		n.pool.chunks(l.count(), 1+(1<<12)/l.length, func(from, to int) {
-			for line := from; line < to; line++ {
-				c, a, b := l.offset(0, line), l.offset(1, line), l.offset(2, line)
-				for i := range l.length {
-					source, at := y, b+i*l.lineStrides[2]
-					if conditions[c+i*l.lineStrides[0]] != 0 {
-						source, at = x, a+i*l.lineStrides[1]
-					}
-					copy(out[(line*l.length+i)*size:][:size], source[at*size:])
+		for line := from; line < to; line++ {
+			c, a, b := l.offset(0, line), l.offset(1, line), l.offset(2, line)
+			for i := range l.length {
+				source, at := y, b+i*l.lineStrides[2]
+				if conditions[c+i*l.lineStrides[0]] != 0 {
+					source, at = x, a+i*l.lineStrides[1]
 				}
+				copy(out[(line*l.length+i)*size:][:size], source[at*size:])
 			}
-		})
+		}
+	}
+	return func() {
+		if total > 0 {
+			n.pool.chunks(l.count(), 1+(1<<12)/l.length, chooseLines)
+		}
 	}, nil
 }

@@ -227,7 +227,9 @@ func (e *executable) deliver(outputs []graph.Array) {
 	for i, v := range e.outputs {
 		o := &outputs[i]
 		o.Type = v.tensor.Type
-		o.Shape = append(o.Shape[:0:0], v.shape...)
+		if !slices.Equal(o.Shape, v.shape) {
+			o.Shape = slices.Clone(v.shape)
+		}
 		if e.inPlace(i) {
 			o.Data = v.data
 			continue

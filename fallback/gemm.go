@@ -11,6 +11,12 @@ type packed struct {
 	table          *simd.Table
 	columns, depth int
 	data           []float32
+
+	// What is being packed: element (column, k) of w is w[column·columnStride +
+	// k·depthStride].
+	w                         []float32
+	columnStride, depthStride int
+	part                      func(i int) // packPart, made once
 }
 
 func (p *packed) panels() int { return (p.columns + p.table.Columns - 1) / p.table.Columns }
@@ -21,31 +27,34 @@ func packColumns(p *packed, pool *pool, w []float32, columns, depth, columnStrid
 	if p == nil {
 		p = &packed{table: simd.Active()}
 	}
+	if p.part == nil {
+		p.part = p.packPart
+	}
 	p.columns, p.depth = columns, depth
-	width := p.table.Columns
-	size := p.panels() * width * depth
+	p.w, p.columnStride, p.depthStride = w, columnStride, depthStride
+	size := p.panels() * p.table.Columns * depth
 	if cap(p.data) < size {
 		p.data = make([]float32, size)
 	}
 	p.data = p.data[:size]
-	block := p.table.Depth
-	blocks := (depth + block - 1) / block
-	panels := p.panels()
-	pack := func(i int) {
-		from, panel := i/panels*block, i%panels
-		n := min(block, depth-from)
-		dst := p.data[from*panels*width+panel*n*width:]
-		column := panel * width
-		packPanel(dst[:width*n], w[column*columnStride+from*depthStride:], width, min(width, columns-column), n, columnStride, depthStride)
-	}
+	parts := (depth + p.table.Depth - 1) / p.table.Depth * p.panels()
 	if size < 1<<15 {
-		for i := range blocks * panels {
-			pack(i)
-		}
+		pool.inline(parts, p.part)
 	} else {
-		pool.each(blocks*panels, pack)
+		pool.each(parts, p.part)
 	}
+	p.w = nil
 	return p
+}
+
+// packPart packs a panel of a block of depth.
+func (p *packed) packPart(i int) {
+	width, panels := p.table.Columns, p.panels()
+	from, panel := i/panels*p.table.Depth, i%panels
+	n := min(p.table.Depth, p.depth-from)
+	column := panel * width
+	dst := p.data[from*panels*width+panel*n*width:]
+	packPanel(dst[:width*n], p.w[column*p.columnStride+from*p.depthStride:], width, min(width, p.columns-column), n, p.columnStride, p.depthStride)
 }
 
 // leftRows is the left-hand side of a product: the rows of a matrix, or the

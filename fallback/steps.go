@@ -70,8 +70,9 @@ func (e *executable) rowStep(nodes []*node, p *rowProgram) step {
 		work += max(p.code[i].to.width, p.code[i].a.width)
 	}
 	least := 1 + leastRowWork/work
+	compute := p.compute
 	return step{nodes: nodes, program: p, run: func() {
 		p.bind()
-		e.pool.chunks(p.rows, least, p.compute)
+		e.pool.chunks(p.rows, least, compute)
 	}}
 }

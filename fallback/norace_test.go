@@ -1,0 +1,6 @@
+//go:build !race
+
+package fallback
+
+// raceDetector: tests run with the race detector, which allocates.
+const raceDetector = false
