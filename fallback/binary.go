@@ -85,25 +85,26 @@ func prepareBinary[T, U graph.Element](n *node, f lineFunc[T, U], fused graph.Ac
 	l := newLines(shape, x, y)
 	act := fusedOn[U](fused)
 	integers := divides(n.op.Code) && (n.in[1].tensor.Type == graph.Int32 || n.in[1].tensor.Type == graph.Int64)
-	span := func(line, from, to int) {
-		a, b, out := graph.View[T](n.in[0].data), graph.View[T](n.in[1].data), graph.View[U](n.out[0].data)
-		oa, ob := l.offset(0, line)+from*l.lineStrides[0], l.offset(1, line)+from*l.lineStrides[1]
-		o := out[line*l.length+from : line*l.length+to]
-		f(o, a[oa:], b[ob:], l.lineStrides[0], l.lineStrides[1])
+	part := func(out []U, a, b []T) {
+		f(out, a, b, l.lineStrides[0], l.lineStrides[1])
 		if act != nil {
-			act(o)
-		}
-	}
-	count, some := l.count(), func(from, to int) {
-		for i := from; i < to; i++ {
-			span(i, 0, l.length)
+			act(out)
 		}
 	}
 	const least = 1 << 13 // elements worth a goroutine
-	pieces, fewest := count, 1+least/max(1, l.length)
-	if count == 1 {
-		some = func(from, to int) { span(0, from, to) }
+	pieces, fewest := l.count(), 1+least/max(1, l.length)
+	some := func(from, to int) {
+		a, b, out := graph.View[T](n.in[0].data), graph.View[T](n.in[1].data), graph.View[U](n.out[0].data)
+		for c := l.from(from); c.line < to; c.next() {
+			part(out[c.line*l.length:(c.line+1)*l.length], a[c.at[0]:], b[c.at[1]:])
+		}
+	}
+	if pieces == 1 {
 		pieces, fewest = l.length, least
+		some = func(from, to int) {
+			a, b, out := graph.View[T](n.in[0].data), graph.View[T](n.in[1].data), graph.View[U](n.out[0].data)
+			part(out[from:to], a[from*l.lineStrides[0]:], b[from*l.lineStrides[1]:])
+		}
 	}
 	return func() {
 		if total == 0 {

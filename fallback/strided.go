@@ -125,6 +125,15 @@ func (m move) box(dst, src []byte, size int) {
 	case 1:
 		m.line(dst, src, size)
 		return
+	case 2: // no calls for short lines that lie in one piece
+		if n := m.shape[1] * size; m.to[1] == 1 && m.from[1] == 1 {
+			to, from := m.toAt*size, m.fromAt*size
+			for range m.shape[0] {
+				copy(dst[to:to+n], src[from:from+n])
+				to, from = to+m.to[0]*size, from+m.from[0]*size
+			}
+			return
+		}
 	}
 	inner := move{shape: m.shape[1:], to: m.to[1:], from: m.from[1:]}
 	for i := range m.shape[0] {

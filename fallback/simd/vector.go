@@ -76,15 +76,16 @@ type Vector struct {
 
 var negativeInfinity = float32(math.Inf(-1))
 
-// sumOf adds the elements of a vector: its halves to each other, until one is
-// left.
-func sumOf(x []float32) float32 {
-	for n := len(x) / 2; n > 0; n /= 2 {
-		for i := range x[:n] {
-			x[i] += x[i+n]
-		}
-	}
-	return x[0]
+// sum4, sum8 and sum16 add the elements of a vector: its halves to each other,
+// until one is left.
+func sum4(x *[4]float32) float32 { return (x[0] + x[2]) + (x[1] + x[3]) }
+
+func sum8(x *[8]float32) float32 {
+	return sum4(&[4]float32{x[0] + x[4], x[1] + x[5], x[2] + x[6], x[3] + x[7]})
+}
+
+func sum16(x *[16]float32) float32 {
+	return sum8(&[8]float32{x[0] + x[8], x[1] + x[9], x[2] + x[10], x[3] + x[11], x[4] + x[12], x[5] + x[13], x[6] + x[14], x[7] + x[15]})
 }
 
 func smallestOf(x []float32) float32 {

@@ -776,7 +776,7 @@ func sumAVX2(a []float32) float32 {
 		copy(x[:], a[done:])
 		vectorSumAVX2(1, nil, &x[0], nil, &sums[0], 0, 0)
 	}
-	return sumOf(sums[:])
+	return sum8(&sums)
 }
 
 func largestAVX2(a []float32) float32 {
@@ -842,7 +842,7 @@ func sumSquaresAVX2(a []float32, s float32) float32 {
 		copy(x[:], a[done:])
 		vectorSumSquaresAVX2(1, nil, &x[0], nil, &sums[0], s, 0)
 	}
-	return sumOf(sums[:])
+	return sum8(&sums)
 }
 
 func expSumAVX2(out, a []float32, s, t float32) float32 {
@@ -862,7 +862,7 @@ func expSumAVX2(out, a []float32, s, t float32) float32 {
 		vectorExpSumAVX2(1, &z[0], &x[0], nil, &sums[0], s, t)
 		copy(out[done:], z[:])
 	}
-	return sumOf(sums[:])
+	return sum8(&sums)
 }
 
 func expSumOfColumnsAVX2(out, a, b, sums []float32, s float32) {

@@ -776,7 +776,7 @@ func sumAVX512(a []float32) float32 {
 		copy(x[:], a[done:])
 		vectorSumAVX512(1, nil, &x[0], nil, &sums[0], 0, 0)
 	}
-	return sumOf(sums[:])
+	return sum16(&sums)
 }
 
 func largestAVX512(a []float32) float32 {
@@ -842,7 +842,7 @@ func sumSquaresAVX512(a []float32, s float32) float32 {
 		copy(x[:], a[done:])
 		vectorSumSquaresAVX512(1, nil, &x[0], nil, &sums[0], s, 0)
 	}
-	return sumOf(sums[:])
+	return sum16(&sums)
 }
 
 func expSumAVX512(out, a []float32, s, t float32) float32 {
@@ -862,7 +862,7 @@ func expSumAVX512(out, a []float32, s, t float32) float32 {
 		vectorExpSumAVX512(1, &z[0], &x[0], nil, &sums[0], s, t)
 		copy(out[done:], z[:])
 	}
-	return sumOf(sums[:])
+	return sum16(&sums)
 }
 
 func expSumOfColumnsAVX512(out, a, b, sums []float32, s float32) {

@@ -66,7 +66,7 @@ var vectorGeneric = Vector{
 			d := x - s
 			sums[i%4] += float32(d * d)
 		}
-		return sumOf(sums[:])
+		return sum4(&sums)
 	},
 	ExpSum: func(out, a []float32, s, t float32) float32 {
 		for i, x := range a[:len(out)] {

@@ -776,7 +776,7 @@ func sumNEON(a []float32) float32 {
 		copy(x[:], a[done:])
 		vectorSumNEON(1, nil, &x[0], nil, &sums[0], 0, 0)
 	}
-	return sumOf(sums[:])
+	return sum4(&sums)
 }
 
 func largestNEON(a []float32) float32 {
@@ -842,7 +842,7 @@ func sumSquaresNEON(a []float32, s float32) float32 {
 		copy(x[:], a[done:])
 		vectorSumSquaresNEON(1, nil, &x[0], nil, &sums[0], s, 0)
 	}
-	return sumOf(sums[:])
+	return sum4(&sums)
 }
 
 func expSumNEON(out, a []float32, s, t float32) float32 {
@@ -862,7 +862,7 @@ func expSumNEON(out, a []float32, s, t float32) float32 {
 		vectorExpSumNEON(1, &z[0], &x[0], nil, &sums[0], s, t)
 		copy(out[done:], z[:])
 	}
-	return sumOf(sums[:])
+	return sum4(&sums)
 }
 
 func expSumOfColumnsNEON(out, a, b, sums []float32, s float32) {

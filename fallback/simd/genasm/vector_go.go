@@ -81,7 +81,7 @@ func {{lower $k.Name}}{{$.Level}}({{$k.Parameters}}) {{if $k.Single}}float32 {{e
 {{- if $k.Largest}}
 	return {{lower $k.Name}}Of(sums[:])
 {{- else if $k.Single}}
-	return sumOf(sums[:])
+	return sum{{$.Width}}(&sums)
 {{- end}}
 }
 {{- end}}
