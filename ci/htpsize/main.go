@@ -42,13 +42,13 @@ func run(ctx context.Context) error {
 	socs := flag.String("soc", "SM8750,SM8650", "chips, with commas between")
 	precision := flag.String("precision", "fp16", "fp16, or w8a16 with made-up ranges")
 	only := flag.String("only", "", "only parts whose name begins so")
-	deadline := flag.Duration("deadline", 20*time.Minute, "for one part")
+	deadline := flag.Duration("deadline", 10*time.Minute, "for one part")
 	flag.Parse()
 	if err := os.Setenv(compiler, "1"); err != nil {
 		return err
 	}
-	fmt.Println("| chip | part | there are | weights, fp16 | compiled in | memory | code | all of them |")
-	fmt.Println("|---|---|---|---|---|---|---|---|")
+	fmt.Println("| chip | part | there are | weights, fp16 | compiled in | memory | code | all of them | values at once |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|")
 	for _, soc := range strings.Split(*socs, ",") {
 		chip := soc
 		if *precision != "fp16" {
@@ -59,48 +59,58 @@ func run(ctx context.Context) error {
 			if !strings.HasPrefix(p.name, *only) {
 				continue
 			}
-			s, weights, err := p.compile(ctx, soc, *precision, *deadline)
-			switch {
-			case err != nil:
+			r, err := p.compile(ctx, soc, *precision, *deadline)
+			if err != nil {
 				return fmt.Errorf("%s: %w", p.name, err)
-			case s.Problem != "":
-				fmt.Printf("| %s | %s | %d | %.0f MB | %.0f s | %.1f GB | none: %s | – |\n", chip, p.name, p.count, megabytes(weights), s.Took.Seconds(), gigabytes(s.PeakMemory), s.Problem)
+			}
+			fmt.Printf("| %s | %s | %d | %.0f MB | %.0f s | %.1f GB | ", chip, p.name, p.count, megabytes(r.weights), r.Took.Seconds(), gigabytes(r.PeakMemory))
+			if r.Problem != "" {
+				fmt.Printf("none: %s | – | %.0f MB |\n", r.Problem, megabytes(r.activations))
 				continue
 			}
-			all := int64(p.count) * int64(s.Size)
+			all := int64(p.count) * int64(r.Size)
 			total += all
-			fmt.Printf("| %s | %s | %d | %.0f MB | %.0f s | %.1f GB | %.0f MB | %.0f MB |\n", chip, p.name, p.count, megabytes(weights), s.Took.Seconds(), gigabytes(s.PeakMemory), megabytes(int64(s.Size)), megabytes(all))
+			fmt.Printf("%.0f MB | %.0f MB | %.0f MB |\n", megabytes(int64(r.Size)), megabytes(all), megabytes(r.activations))
 		}
-		fmt.Printf("| %s | **sum** | | | | | | **%.2f GB** |\n", chip, gigabytes(total))
+		fmt.Printf("| %s | **sum** | | | | | | **%.2f GB** | |\n", chip, gigabytes(total))
 	}
 	return nil
 }
 
+// result is what came of a part, with sizes in bytes.
+type result struct {
+	compile.Segment
+	// weights are in half precision; activations as the function says.
+	weights, activations int64
+}
+
 // compile compiles a part for a chip, in one segment.
-func (p part) compile(ctx context.Context, soc, precision string, deadline time.Duration) (s compile.Segment, weights int64, err error) {
+func (p part) compile(ctx context.Context, soc, precision string, deadline time.Duration) (r result, err error) {
 	m, err := p.build()
 	if err != nil {
-		return s, 0, err
+		return r, err
 	}
 	for _, b := range m.Buffers {
-		weights += int64(len(b)) / 2 // they are float32
+		r.weights += int64(len(b)) / 2 // they are float32
 	}
+	r.activations = activations(m)
 	if precision == "w8a16" {
 		addRanges(m)
 	}
 	text := fmt.Sprintf("version: 1\nname: size\nbackends:\n  - {kind: qnn, options: {soc: %s, precision: %s}}\n  - {kind: fallback}\npolicy: fail\n", soc, precision)
 	profile, err := profiles.Parse([]byte(text), "size.yaml", partition.CheckBackend)
 	if err != nil {
-		return s, 0, err
+		return r, err
 	}
 	_, report, err := compile.Model(ctx, m, compile.Options{Profile: profile, SoCs: []string{soc}, Command: []string{os.Args[0]}, Deadline: deadline})
 	if err != nil {
-		return s, 0, err
+		return r, err
 	}
 	if len(report.Segments) != 1 || len(report.Elsewhere) != 0 {
-		return s, 0, fmt.Errorf("%d segments, elsewhere %v", len(report.Segments), report.Elsewhere)
+		return r, fmt.Errorf("%d segments, elsewhere %v", len(report.Segments), report.Elsewhere)
 	}
-	return report.Segments[0], weights, nil
+	r.Segment = report.Segments[0]
+	return r, nil
 }
 
 // addRanges says of every computed float that it lies between −8 and 8, which only
