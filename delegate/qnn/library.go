@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -69,7 +70,7 @@ func locate(folder string) (libraries, error) {
 			return l, nil
 		}
 	}
-	return libraries{}, fmt.Errorf("%w: no %s, %s and %s in %v: run ci/setup qnn, or name their folder in option libraries", delegate.ErrUnavailable, runtimeFile, providerFile, backendFile, folders)
+	return libraries{}, fmt.Errorf("%w: no %s, %s and %s in %s: run ci/setup qnn, or name their folder in option libraries", delegate.ErrUnavailable, runtimeFile, providerFile, backendFile, strings.Join(folders, " or "))
 }
 
 // first is the first file that fits one of the patterns.
