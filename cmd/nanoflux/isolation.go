@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -31,9 +32,10 @@ func tellAsking(c *cli.Context, a guarded.Asking) {
 	if a.Of == 1 {
 		questions = "1 form of operators"
 	}
+	device, _, _ := strings.Cut(a.Device, ",")
 	switch a.Asked {
 	case 0:
-		fmt.Fprintf(c.App.ErrWriter, "nanoflux: asking %s about %s of %s that are new to it …\n", a.Kind, questions, a.Model)
+		fmt.Fprintf(c.App.ErrWriter, "nanoflux: asking %s (%s) about %s of %s that are new to it …\n", a.Kind, device, questions, a.Model)
 	case a.Of:
 		fmt.Fprintf(c.App.ErrWriter, "nanoflux: %s answered in %v; the answers are kept\n", a.Kind, a.Took.Round(100*time.Millisecond))
 	}

@@ -200,6 +200,11 @@ func (b *Backend) Answered(m *graph.Model, sub, op int) (known bool, why string)
 func (b *Backend) AskFirst(ctx context.Context, m *graph.Model, sub int, ops []int) error {
 	begin := time.Now()
 	a := Asking{Kind: b.options.Kind, Model: m.Name, Of: len(ops)}
+	b.mutex.Lock()
+	if b.found != nil {
+		a.Device = b.found.Description
+	}
+	b.mutex.Unlock()
 	tell := func() {
 		if a.Took = time.Since(begin); b.options.Asking != nil {
 			b.options.Asking(a)

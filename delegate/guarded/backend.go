@@ -49,8 +49,8 @@ type Options struct {
 
 // Asking is how far asking a device for a plan is.
 type Asking struct {
-	// Kind is the backend's, Model the model's name.
-	Kind, Model string
+	// Kind is the backend's, Device what it found, Model the model's name.
+	Kind, Device, Model string
 	// Asked of Of questions have been answered, in this time.
 	Asked, Of int
 	Took      time.Duration
