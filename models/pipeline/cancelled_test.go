@@ -37,7 +37,11 @@ func TestACancelledRunOnASimulatedNPUDoesNotGoOn(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	segment, _, err := graph.Extract(m, 0, all(m))
+	var first []int // enough for some tenths of a second
+	for op := range 100 {
+		first = append(first, op)
+	}
+	segment, _, err := graph.Extract(m, 0, first)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,12 +65,4 @@ func TestACancelledRunOnASimulatedNPUDoesNotGoOn(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Error(err)
 	}
-}
-
-// all are a model's operators.
-func all(m *graph.Model) (ops []int) {
-	for i := range m.Subgraphs[0].Ops {
-		ops = append(ops, i)
-	}
-	return ops
 }
