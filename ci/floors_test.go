@@ -24,6 +24,7 @@ var floors = []struct {
 	{"nanoflux/models/compile", 7},
 	{"nanoflux/models/pipeline", 7},
 	{"nanoflux/models", 6},
+	{"nanoflux/partition/bench", 5},
 	{"nanoflux/partition/exec", 5},
 	{"nanoflux/partition", 4},
 	{"nanoflux/delegate/", 3},

@@ -50,7 +50,7 @@ func compile(ctx context.Context, m *graph.Model, threads int, fuse bool) (e *ex
 	defer e.pool.rest()
 	for i := range g.Ops {
 		op := &g.Ops[i]
-		n := &node{op: op, label: m.OpLabel(0, i), pool: e.pool, budget: e.budget, in: e.pick(op.Inputs), out: e.pick(op.Outputs)}
+		n := &node{op: op, index: i, label: m.OpLabel(0, i), pool: e.pool, budget: e.budget, in: e.pick(op.Inputs), out: e.pick(op.Outputs)}
 		for _, v := range n.in {
 			if v != nil {
 				v.consumers++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 	"unsafe"
 
 	"nanoflux/delegate"
@@ -39,6 +40,11 @@ type executable struct {
 
 // Run implements delegate.Executable.
 func (e *executable) Run(ctx context.Context, inputs, outputs []graph.Array) error {
+	return e.RunTimed(ctx, inputs, outputs, nil)
+}
+
+// RunTimed implements delegate.Timed.
+func (e *executable) RunTimed(ctx context.Context, inputs, outputs []graph.Array, observe func(operators []int, took time.Duration)) error {
 	select {
 	case e.turn <- struct{}{}:
 		defer e.end()
@@ -58,7 +64,7 @@ func (e *executable) Run(ctx context.Context, inputs, outputs []graph.Array) err
 	if len(outputs) != len(e.outputs) {
 		return fmt.Errorf("fallback: %w: room for %d outputs, there are %d", delegate.ErrInput, len(outputs), len(e.outputs))
 	}
-	err := guard(func() error { return e.run(ctx, outputs) })
+	err := guard(func() error { return e.run(ctx, outputs, observe) })
 	for _, list := range [][]*value{e.inputs, e.outputs} {
 		for _, v := range list {
 			if !v.constant {
@@ -122,7 +128,7 @@ func aligned(data []byte) []byte {
 	return c
 }
 
-func (e *executable) run(ctx context.Context, outputs []graph.Array) error {
+func (e *executable) run(ctx context.Context, outputs []graph.Array, observe func(operators []int, took time.Duration)) error {
 	if e.arena == nil {
 		e.arena = graph.AlignedBytes(e.arenaBytes)
 	}
@@ -138,8 +144,16 @@ func (e *executable) run(ctx context.Context, outputs []graph.Array) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := e.steps[i].do(); err != nil {
-			return fmt.Errorf("%s: %w", e.steps[i].label(), err)
+		s := &e.steps[i]
+		var begin time.Time
+		if observe != nil {
+			begin = time.Now()
+		}
+		if err := s.do(); err != nil {
+			return fmt.Errorf("%s: %w", s.label(), err)
+		}
+		if observe != nil {
+			observe(s.operators(), time.Since(begin))
 		}
 	}
 	if err := ctx.Err(); err != nil {

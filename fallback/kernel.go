@@ -156,6 +156,7 @@ var errNeedsValue = errors.New("the value is known at run time only")
 // node is one operator of a compiled model.
 type node struct {
 	op    *graph.Op
+	index int // of the operator in the model
 	label string
 	// in and out have nil where an optional tensor is left out.
 	in, out []*value

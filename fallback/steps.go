@@ -20,6 +20,15 @@ func (s *step) label() string {
 	return label
 }
 
+// operators are the step's, by index in the model.
+func (s *step) operators() []int {
+	list := make([]int, len(s.nodes))
+	for i, n := range s.nodes {
+		list[i] = n.index
+	}
+	return list
+}
+
 // do runs the step.
 func (s *step) do() error {
 	if s.run == nil {
