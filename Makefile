@@ -3,7 +3,7 @@
 
 ARCH := $(shell go env GOARCH)
 
-.PHONY: demo build build-tflite emunpu generate coverage-table faults htp-picture htp-size htp-table lint test fuzz cross emulate android clean
+.PHONY: demo build build-tflite emunpu generate coverage-table faults bench htp-picture htp-size htp-table lint test fuzz cross emulate android clean
 
 ## demo: three pictures from three prompts; needs Go and nothing else
 demo: build
@@ -51,6 +51,11 @@ test:
 faults: build/tflite/ready
 	@ci/emunpu $(ARCH)
 	@eval "$$(ci/env $(ARCH))" && go run -tags tflite ./ci/faults
+
+## bench: the Go kernels against XNNPACK, oneDNN and PyTorch, which it installs (NAME: a regular expression; about 3 minutes)
+bench: build/tflite/ready
+	@ci/peers
+	@eval "$$(ci/env $(ARCH))" && go build -tags tflite -o build/bench ./ci/bench && build/bench -name '$(NAME)'
 
 ## htp-picture: pictures on Qualcomm's simulated NPUs against the Go kernels' (PROMPTS, 8; about 20 minutes); ci/setup qnn first
 htp-picture: build/tflite/ready
