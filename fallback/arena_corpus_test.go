@@ -60,7 +60,7 @@ func TestArenasOfTheCorpusAreAsSmallAsTheyCanBe(t *testing.T) {
 	compiledModels := 0
 	for name, m := range corpus(t) {
 		for _, fuse := range []bool{false, true} {
-			e, err := compile(t.Context(), m, 1, fuse)
+			e, err := compile(t.Context(), m, Options{Threads: 1, NoFusion: !fuse})
 			if err != nil {
 				continue // operators that are not for the Go kernels
 			}
@@ -90,7 +90,7 @@ func TestRunsAfterTheFirstAllocateNothing(t *testing.T) {
 		if testing.Short() && m.Name != "text_encoder.tflite" {
 			continue
 		}
-		e, err := compile(t.Context(), m, 2, true)
+		e, err := compile(t.Context(), m, Options{Threads: 2})
 		if err != nil {
 			continue
 		}

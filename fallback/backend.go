@@ -22,10 +22,15 @@ func init() {
 		Summary: "the Go kernels of this program, on the CPU",
 		Options: []delegate.Option{
 			{Name: "threads", Default: 0, Max: maxThreads, Help: "goroutines that compute at once; 0 for one a CPU"},
+			{Name: "cpus", Default: anyCPU, Help: "the CPUs that compute: any, big (the fast ones of a phone), or a list like 4-7; Linux and Android only. threads is one each then, unless it says less"},
 			{Name: "fusion", Default: true, Help: "several operators are computed together where that is faster; false to look for a mistake"},
 		},
 		Open: func(options map[string]any) (delegate.Backend, error) {
-			return New(Options{Threads: options["threads"].(int), NoFusion: !options["fusion"].(bool)}), nil
+			cpus, err := chosenCPUs(options["cpus"].(string), cpuCapacities())
+			if err != nil {
+				return nil, err
+			}
+			return New(Options{Threads: options["threads"].(int), CPUs: cpus, NoFusion: !options["fusion"].(bool)}), nil
 		},
 	})
 }
@@ -38,6 +43,9 @@ type Options struct {
 	// Threads that compute at once; 0 for one a CPU. The result does not
 	// depend on it.
 	Threads int
+	// CPUs that threads run on, the fastest first; nil for any. The first are
+	// taken where there are more than threads.
+	CPUs []int
 	// NoFusion runs operators one by one.
 	NoFusion bool
 }
@@ -46,20 +54,20 @@ type Options struct {
 func New(o Options) delegate.Backend {
 	if o.Threads <= 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
+		if n := len(o.CPUs); n > 0 {
+			o.Threads = n
+		}
 	}
-	return &backend{threads: o.Threads, fuse: !o.NoFusion}
+	return &backend{o}
 }
 
-type backend struct {
-	threads int
-	fuse    bool
-}
+type backend struct{ o Options }
 
 func (b *backend) Name() string { return "fallback" }
 
 func (b *backend) Probe(context.Context) (delegate.Device, error) {
 	return delegate.Device{
-		Description: fmt.Sprintf("Go kernels (%s), %s/%s, %d threads", simd.Active().Name, runtime.GOOS, runtime.GOARCH, b.threads),
+		Description: fmt.Sprintf("Go kernels (%s), %s/%s, %d threads", simd.Active().Name, runtime.GOOS, runtime.GOARCH, b.o.Threads),
 		Version:     runtime.Version(),
 		Features:    []string{"simd=" + simd.Active().Name},
 	}, nil
@@ -71,7 +79,7 @@ func (b *backend) Supports(m *graph.Model, sub, op int) *delegate.Refusal {
 }
 
 func (b *backend) Compile(ctx context.Context, segment *graph.Model) (delegate.Executable, error) {
-	e, err := compile(ctx, segment, b.threads, b.fuse)
+	e, err := compile(ctx, segment, b.o)
 	if err != nil {
 		return nil, fmt.Errorf("fallback: %w", err)
 	}

@@ -12,12 +12,12 @@ import (
 
 // compile checks that every operator has a kernel, folds constants and prepares
 // everything whose shape is known.
-func compile(ctx context.Context, m *graph.Model, threads int, fuse bool) (e *executable, err error) {
+func compile(ctx context.Context, m *graph.Model, o Options) (e *executable, err error) {
 	if len(m.Subgraphs) != 1 {
 		return nil, fmt.Errorf("%s: %d subgraphs, a segment has one: %w", m.Name, len(m.Subgraphs), delegate.ErrUnsupported)
 	}
 	g := &m.Subgraphs[0]
-	e = &executable{turn: make(chan struct{}, 1), graph: g, values: make([]*value, len(g.Tensors)), fuse: fuse}
+	e = &executable{turn: make(chan struct{}, 1), graph: g, values: make([]*value, len(g.Tensors)), fuse: !o.NoFusion}
 	for i := range g.Tensors {
 		t := &g.Tensors[i]
 		v := &value{tensor: t, shape: slices.Clone(t.Shape)}
@@ -46,7 +46,7 @@ func compile(ctx context.Context, m *graph.Model, threads int, fuse bool) (e *ex
 		v.output = true
 		e.outputs = append(e.outputs, v)
 	}
-	e.pool, e.budget = &pool{threads: threads}, &budget{}
+	e.pool, e.budget = newPool(o.Threads, o.CPUs), &budget{}
 	defer e.pool.rest()
 	for i := range g.Ops {
 		op := &g.Ops[i]

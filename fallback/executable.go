@@ -49,6 +49,9 @@ func (e *executable) RunTimed(ctx context.Context, inputs, outputs []graph.Array
 	case e.turn <- struct{}{}:
 		defer e.end()
 		defer e.pool.rest()
+		if e.pool.cpus != nil {
+			e.pool.start()
+		}
 	case <-ctx.Done():
 		return fmt.Errorf("fallback: %w", ctx.Err())
 	}

@@ -18,7 +18,8 @@ type pool struct {
 	// done ends loops early, leaving indices out; nil for never.
 	done <-chan struct{}
 	// cpus are the CPUs that loops run on, nil for any.
-	cpus []int
+	cpus  []int
+	unpin func() // of the caller's goroutine
 
 	// The loop in progress.
 	body  func(i int)
@@ -45,6 +46,11 @@ type pool struct {
 	total int
 	parts int
 	part  func(i int)
+}
+
+// newPool makes a pool whose threads run on the first of the CPUs.
+func newPool(threads int, cpus []int) *pool {
+	return &pool{threads: threads, cpus: cpus[:min(threads, len(cpus))]}
 }
 
 const (
@@ -182,6 +188,9 @@ func (p *pool) start() {
 			}
 			w.run = func() {
 				defer p.ended.Done()
+				if p.cpus != nil {
+					defer pin(p.cpus)()
+				}
 				for {
 					w.until(arrived, p.looks)
 					if p.quit.Load() {
@@ -195,6 +204,9 @@ func (p *pool) start() {
 	// A goroutine may wait by looking where it has a processor of its own.
 	if p.looks = 1; runtime.GOMAXPROCS(0) >= p.threads {
 		p.looks = mostLooks
+	}
+	if p.cpus != nil {
+		p.unpin = pin(p.cpus)
 	}
 	p.started = true
 	p.quit.Store(false)
@@ -227,6 +239,10 @@ func (p *pool) rest() {
 		p.workers[i].notify()
 	}
 	p.ended.Wait()
+	if p.unpin != nil {
+		p.unpin()
+		p.unpin = nil
+	}
 	p.started = false
 }
 
