@@ -38,10 +38,15 @@ func AskOption() Option {
 		Help: "whether plans ask the device about operators that are new to it (auto), or go by the table (never)"}
 }
 
-// AsksFirst says whether plans ask a backend of these options.
-func AsksFirst(kind string, options map[string]any) bool {
+// AsksFirst says whether a backend of these options has OptionAsk, and if so, whether
+// plans ask it.
+func AsksFirst(kind string, options map[string]any) (has, asks bool) {
 	settings, err := Settings(kind, options)
-	return err == nil && settings[OptionAsk] == AskFirst
+	if err != nil {
+		return false, false
+	}
+	says, has := settings[OptionAsk].(string)
+	return has, says == AskFirst
 }
 
 // Loner is a Backend of which some operators fare otherwise alone than in a segment,

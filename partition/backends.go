@@ -81,7 +81,11 @@ func open(b profiles.Backend, isolation Isolation) (delegate.Backend, error) {
 	}
 	guard := guarded.Options{
 		Kind: b.Kind, Options: maps.Clone(b.Options), Journal: isolation.Journal, Asker: asker(b, backend, isolation),
-		First: delegate.AsksFirst(b.Kind, b.Options), Asking: isolation.Asking,
+		Asking: isolation.Asking,
+	}
+	asks := false
+	if guard.First, asks = delegate.AsksFirst(b.Kind, b.Options); guard.First && !asks {
+		guard.Never = "option ask says never"
 	}
 	delete(guard.Options, delegate.OptionAsk) // says nothing about the device
 	if l, ok := backend.(delegate.Loner); ok {

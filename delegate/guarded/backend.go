@@ -41,9 +41,10 @@ type Options struct {
 	// Alone says about what the device's answer says nothing (delegate.Loner); nil
 	// for nothing.
 	Alone func(m *graph.Model, sub, op int) *delegate.Refusal
-	// First: plans ask about what is not known before they are made. Asking, if
-	// set, hears of it.
+	// First: plans ask about what is not known before they are made, unless Never
+	// says why not. Asking, if set, hears of it.
 	First  bool
+	Never  string
 	Asking func(Asking)
 }
 
@@ -82,7 +83,7 @@ func New(b delegate.Backend, o Options) delegate.Backend {
 	if o.Journal == nil {
 		return b
 	}
-	return &Backend{Backend: b, options: o, journal: o.Journal}
+	return &Backend{Backend: b, options: o, journal: o.Journal, silent: o.Never}
 }
 
 // Of is the guarded backend that b is or wraps, or nil.

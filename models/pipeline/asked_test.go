@@ -61,7 +61,10 @@ func TestAPlanForASimulatedNPUIsTheCompilersWord(t *testing.T) {
 	}
 	defer func() { _ = partition.CloseBackends(backends) }()
 	plan, err := exec.Foresee(t.Context(), m, 0, &never, backends)
-	if err != nil || plan.Backends[0].Answers != nil {
-		t.Errorf("%v\n%v", err, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := plan.Backends[0].Answers; a == nil || len(a.Device) > 0 || a.Why != "option ask says never" {
+		t.Errorf("told never to ask: %+v", a)
 	}
 }
