@@ -40,7 +40,7 @@ type Table struct {
 	//
 	// for i < rows, one of the Heights, and j < columns, one of the Widths. All
 	// slices must be long enough. Sums are in the order of k, whatever the tile's
-	// size is.
+	// size is; c comes first or last.
 	Multiply func(rows, columns, depth int, a, b, c []float32, stride int)
 
 	// MultiplyFrom is Multiply into a tile whose rows are row [columns], whatever

@@ -63,7 +63,7 @@ func testTile(t *testing.T, table *Table, rows, columns, depth, stride int) {
 	table.Multiply(rows, columns, depth, a[1:len(a)-1], b[1:len(b)-1], again[1:len(c)-1], stride)
 	table.MultiplyFrom(rows, columns, depth, a[1:len(a)-1], b[1:len(b)-1], started[1:len(c)-1], stride, row)
 	for i := range started {
-		if started[i] != again[i] {
+		if math.Abs(float64(started[i]-again[i])) > 1e-6*float64(depth+8) {
 			t.Fatalf("from a row: element %d is %v, want %v", i-1, started[i], again[i])
 		}
 	}

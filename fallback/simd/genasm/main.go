@@ -117,10 +117,18 @@ func (f *file) x86Tile(name string, rows, vectors int, letter string, width int,
 	free := registers - firstA
 	for i := range rows {
 		for j := range vectors {
-			if from && i > 0 {
+			switch {
+			case from && i > 0:
 				f.op("VMOVAPS %s, %s", c(0, j), c(i, j))
-			} else {
+			case from:
 				f.op("VMOVUPS %d(R8), %s", j*width, c(i, j))
+			default: // c is far away in the caches: it is added at the end
+				f.op("PREFETCHT0 %d(R8)", j*width)
+				if letter == "Z" {
+					f.op("VPXORD %s, %s, %s", c(i, j), c(i, j), c(i, j))
+				} else {
+					f.op("VXORPS %s, %s, %s", c(i, j), c(i, j), c(i, j))
+				}
 			}
 		}
 		if !from {
@@ -163,6 +171,9 @@ func (f *file) x86Tile(name string, rows, vectors int, letter string, width int,
 	f.line("store:")
 	for i := range rows {
 		for j := range vectors {
+			if !from {
+				f.op("VADDPS %d(DX), %s, %s", j*width, c(i, j), c(i, j))
+			}
 			f.op("VMOVUPS %s, %d(DX)", c(i, j), j*width)
 		}
 		f.op("ADDQ BX, DX")
