@@ -23,6 +23,9 @@ func compile(ctx context.Context, m *graph.Model, o Options) (e *executable, err
 		v := &value{tensor: t, shape: slices.Clone(t.Shape)}
 		if c, ok := m.Constant(0, i); ok {
 			v.constant, v.known, v.data, v.size = true, true, c.Data, len(c.Data)
+			if err := v.unpackInt4(m, 0); err != nil {
+				return nil, fmt.Errorf("%s: %w", m.Name, err)
+			}
 		}
 		e.values[i] = v
 	}

@@ -97,7 +97,7 @@ func (o operands) tensor(list []int, i int) *graph.Tensor {
 	if i >= len(list) || list[i] == graph.NoTensor {
 		return nil
 	}
-	return &o.m.Subgraphs[o.sub].Tensors[list[i]]
+	return unpacked(o.m, &o.m.Subgraphs[o.sub].Tensors[list[i]])
 }
 
 // counts refuses an operator without n to most inputs, all of the first n
