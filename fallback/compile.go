@@ -50,7 +50,6 @@ func compile(ctx context.Context, m *graph.Model, o Options) (e *executable, err
 		e.outputs = append(e.outputs, v)
 	}
 	e.pool, e.budget = newPool(o.Threads, o.CPUs), &budget{}
-	defer e.pool.rest()
 	for i := range g.Ops {
 		op := &g.Ops[i]
 		n := &node{op: op, index: i, label: m.OpLabel(0, i), pool: e.pool, budget: e.budget, in: e.pick(op.Inputs), out: e.pick(op.Outputs)}

@@ -48,9 +48,8 @@ func (e *executable) RunTimed(ctx context.Context, inputs, outputs []graph.Array
 	select {
 	case e.turn <- struct{}{}:
 		defer e.end()
-		defer e.pool.rest()
 		if e.pool.cpus != nil {
-			e.pool.start()
+			defer pin(e.pool.cpus)()
 		}
 	case <-ctx.Done():
 		return fmt.Errorf("fallback: %w", ctx.Err())

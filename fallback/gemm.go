@@ -92,7 +92,7 @@ type product struct {
 
 const (
 	// littleWork is how many multiplications are not worth a goroutine.
-	littleWork = 1 << 16
+	littleWork = 1 << 18
 	// cachedWeights is how many floats of weights stay in a second-level cache.
 	cachedWeights = 1 << 18
 )
@@ -125,7 +125,7 @@ func (p *product) run() {
 	}
 	p.pool.each(p.rowParts*p.columnParts, p.part)
 	if p.then != nil && p.columnParts > 1 && !p.pool.stopped() {
-		p.pool.chunks(p.rows, 1+littleWork/8/p.w.columns, p.then)
+		p.pool.chunks(p.rows, 1+leastRowWork/p.w.columns, p.then)
 	}
 }
 

@@ -2,15 +2,14 @@ package fallback
 
 import (
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 func TestALoopCoversEveryIndexOnce(t *testing.T) {
 	for _, threads := range []int{1, 2, 5} {
 		p := &pool{threads: threads}
-		defer p.rest()
 		for _, n := range []int{0, 1, 2, 7, 1000} {
 			counts := make([]int, n)
 			p.each(n, func(i int) { counts[i]++ })
@@ -33,7 +32,6 @@ func TestALoopThatIsGivenUpLeavesTheRestOut(t *testing.T) {
 		done := make(chan struct{})
 		var calls atomic.Int64
 		p := &pool{threads: threads, done: done}
-		defer p.rest()
 		p.each(1000, func(i int) {
 			if calls.Add(1) == 10 {
 				close(done)
@@ -54,7 +52,6 @@ func TestAPanicInALoopReachesItsCaller(t *testing.T) {
 				}
 			}()
 			p := &pool{threads: threads}
-			defer p.rest()
 			p.each(100, func(i int) {
 				if i == 50 {
 					panic("oops")
@@ -75,13 +72,11 @@ func TestLoopsFollowOneAnotherWithMoreGoroutinesThanProcessors(t *testing.T) {
 				t.Fatalf("%d indices add up to %d, must be %d", n, sum.Load(), want)
 			}
 		}
-		p.rest()
 	}
 }
 
 func TestALoopInsideALoopRunsOnItsCaller(t *testing.T) {
 	p := &pool{threads: 3}
-	defer p.rest()
 	var sum atomic.Int64
 	p.each(10, func(int) {
 		own := 0 // not shared: a race would be seen
@@ -94,18 +89,34 @@ func TestALoopInsideALoopRunsOnItsCaller(t *testing.T) {
 	}
 }
 
-func TestNoGoroutineIsLeftBetweenRuns(t *testing.T) {
+func TestPoolsOfAsManyThreadsShareTheirGoroutines(t *testing.T) {
+	var body func(int) = func(int) {}
+	(&pool{threads: 6}).each(100, body)
 	before := runtime.NumGoroutine()
-	p := &pool{threads: 8}
-	p.each(100, func(int) {})
-	p.rest()
-	for range 1000 { // an ended goroutine is counted a moment longer
-		if runtime.NumGoroutine() <= before {
-			return
-		}
-		time.Sleep(time.Millisecond)
+	for range 20 {
+		(&pool{threads: 6}).each(100, body)
 	}
-	t.Errorf("%d goroutines, before %d", runtime.NumGoroutine(), before)
+	if n := runtime.NumGoroutine(); n > before {
+		t.Errorf("%d goroutines, %d before", n, before)
+	}
+}
+
+func TestPoolsMayLoopAtTheSameTime(t *testing.T) {
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			p := &pool{threads: 3}
+			for range 500 {
+				var sum atomic.Int64
+				p.each(7, func(i int) { sum.Add(int64(i)) })
+				p.chunks(100, 1, func(from, to int) { sum.Add(int64(to - from)) })
+				if sum.Load() != 21+100 {
+					t.Errorf("%d", sum.Load())
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestLoopsAllocateNothing(t *testing.T) {
@@ -114,7 +125,6 @@ func TestLoopsAllocateNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { // the first is not counted
 		p.each(10, body)
 		p.chunks(100, 1, span)
-		p.rest()
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
