@@ -167,7 +167,13 @@ func (p *product) block(first, n, fromPanel, toPanel int) {
 					copy(start, p.bias[column:column+width])
 				}
 			}
+			// The next panel comes from memory while this one is used.
+			var next []float32
+			if size := len(right); panel+1 < toPanel {
+				next = w.data[from*w.panels()*table.Columns+(panel+1)*size:][:size]
+			}
 			for tile := range tiles {
+				simd.Prefetch(next[len(next)*tile/tiles : len(next)*(tile+1)/tiles])
 				r := tile * table.Rows
 				count := min(table.Rows, n-r)
 				height := table.Height(count)

@@ -181,13 +181,9 @@ func newScaledSum(x, y, out *graph.Tensor) *scaledSum {
 	return s
 }
 
-// twice, cut and once are the three ways to scale an operand: rounded twice;
-// rounded, then cut off; with its right shift taken off the extra bits, so that
-// it is rounded only once.
+// twice and once are two ways to scale an operand: rounded twice; with its right
+// shift taken off the extra bits, so that it is rounded only once.
 func (s *scaledSum) twice(m multiplier, x int32) int32 { return m.twice(x << s.extra) }
-func (s *scaledSum) cut(m multiplier, x int32) int32 {
-	return highHalf(x<<s.extra, m.mantissa) >> -m.shift
-}
 func (s *scaledSum) once(m multiplier, x int32) int32 {
 	return highHalf(x<<max(0, s.extra+m.shift), m.mantissa)
 }

@@ -4316,6 +4316,17 @@ loop:
 	VZEROUPPER
 	RET
 
+// func prefetchLines(n int, from *float32)
+TEXT ·prefetchLines(SB), NOSPLIT, $0-16
+	MOVQ n+0(FP), CX
+	MOVQ from+8(FP), SI
+loop:
+	PREFETCHT1 (SI)
+	ADDQ $64, SI
+	DECQ CX
+	JNZ loop
+	RET
+
 // func depthwiseAVX2(a *depthwiseArguments)
 TEXT ·depthwiseAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX

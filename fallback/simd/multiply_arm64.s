@@ -942,6 +942,17 @@ loop:
 	BNE loop
 	RET
 
+// func prefetchLines(n int, from *float32)
+TEXT ·prefetchLines(SB), NOSPLIT, $0-16
+	MOVD n+0(FP), R0
+	MOVD from+8(FP), R1
+loop:
+	PRFM (R1), PLDL2KEEP
+	ADD $64, R1, R1
+	SUBS $1, R0, R0
+	BNE loop
+	RET
+
 // func depthwiseNEON(a *depthwiseArguments)
 TEXT ·depthwiseNEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0

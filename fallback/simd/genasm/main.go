@@ -32,6 +32,7 @@ func main() {
 		}
 	}
 	amd64.packX86()
+	amd64.prefetchX86()
 	amd64.depthwiseX86("AVX2", "Y", 32)
 	amd64.depthwiseX86("AVX512", "Z", 64)
 	amd64.depthwiseMasks()
@@ -45,6 +46,7 @@ func main() {
 		}
 	}
 	arm64.packNEON()
+	arm64.prefetchARM64()
 	arm64.depthwiseNEON()
 	arm64.write("multiply_arm64.s")
 	integerAMD64()
