@@ -24,7 +24,7 @@ import (
 func main() {
 	name := flag.String("name", "", "only measurements whose names this regular expression matches")
 	threads := flag.Int("threads", 2, "threads of both sides")
-	budget := flag.Duration("time", 2*time.Second, "time for each measurement, both sides together")
+	budget := flag.Duration("time", 3*time.Second, "time for each measurement, both sides together")
 	best := flag.Bool("best", false, "compare the 10th percentiles in place of the medians, for busy machines")
 	flag.Parse()
 	if *best {

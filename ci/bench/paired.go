@@ -39,9 +39,18 @@ func (s sample) rate(operations float64) string {
 	return fmt.Sprintf("%.0f G/s ±%.0f%%", operations/s.typical()/1e9, 100*s.spread()/s.typical())
 }
 
+const (
+	// turn is how long one side runs at least before the other does.
+	turn = 10 * time.Millisecond
+	// rest is how long nobody runs between two turns: XNNPACK's threads look for
+	// work for some fifty milliseconds before they sleep, and would take the
+	// processors of the other side.
+	rest = 80 * time.Millisecond
+)
+
 // paired runs both sides in turn until the time is over, after each has run
-// twice. Calls that take less than a millisecond are repeated, so that the clock
-// and the other side's leavings in the caches count little.
+// twice. As many runs as count come before them in each turn: they wake threads
+// and fill caches.
 func (b *bench) paired(ours, peer func() error) (a, p sample, err error) {
 	repeat := 1
 	for _, f := range []func() error{ours, peer, ours, peer} {
@@ -49,11 +58,17 @@ func (b *bench) paired(ours, peer func() error) (a, p sample, err error) {
 		if err := f(); err != nil {
 			return nil, nil, err
 		}
-		if took := time.Since(start); took < time.Millisecond {
-			repeat = max(repeat, min(1000, int(time.Millisecond/max(took, time.Microsecond))))
+		if took := time.Since(start); took < turn {
+			repeat = max(repeat, min(10000, int(turn/max(took, time.Microsecond))))
 		}
 	}
 	run := func(f func() error) (float64, error) {
+		time.Sleep(rest)
+		for range repeat {
+			if err := f(); err != nil {
+				return 0, err
+			}
+		}
 		start := time.Now()
 		for range repeat {
 			if err := f(); err != nil {
@@ -62,7 +77,7 @@ func (b *bench) paired(ours, peer func() error) (a, p sample, err error) {
 		}
 		return time.Since(start).Seconds() / float64(repeat), nil
 	}
-	for end := time.Now().Add(b.budget); time.Now().Before(end) || len(a) < 5; {
+	for end := time.Now().Add(b.budget); time.Now().Before(end) || len(a) < 7; {
 		if err := b.ctx.Err(); err != nil {
 			return nil, nil, err
 		}
