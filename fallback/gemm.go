@@ -144,6 +144,26 @@ func (p *product) computePart(i int) {
 
 // block computes rows [first, first+n) for panels [fromPanel, toPanel).
 func (p *product) block(first, n, fromPanel, toPanel int) {
+	if p.unpacked() {
+		p.blockUnpacked(first, n, fromPanel, toPanel)
+	} else {
+		p.blockPacked(first, n, fromPanel, toPanel)
+	}
+	if p.act == nil {
+		return
+	}
+	fromColumn, toColumn := fromPanel*p.w.table.Columns, min(toPanel*p.w.table.Columns, p.w.columns)
+	if toColumn-fromColumn == p.stride {
+		p.act(p.out[first*p.stride : (first+n)*p.stride])
+		return
+	}
+	for i := range n {
+		p.act(p.out[(first+i)*p.stride+fromColumn : (first+i)*p.stride+toColumn])
+	}
+}
+
+// blockPacked packs the rows for the tiles.
+func (p *product) blockPacked(first, n, fromPanel, toPanel int) {
 	table, w := p.w.table, p.w
 	tiles := (n + table.Rows - 1) / table.Rows
 	most := min(table.Depth, w.depth)
@@ -199,16 +219,6 @@ func (p *product) block(first, n, fromPanel, toPanel int) {
 					}
 				}
 			}
-		}
-	}
-	if p.act != nil {
-		fromColumn, toColumn := fromPanel*table.Columns, min(toPanel*table.Columns, w.columns)
-		if toColumn-fromColumn == p.stride {
-			p.act(p.out[first*p.stride : (first+n)*p.stride])
-			return
-		}
-		for i := range n {
-			p.act(p.out[(first+i)*p.stride+fromColumn : (first+i)*p.stride+toColumn])
 		}
 	}
 }

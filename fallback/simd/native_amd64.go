@@ -27,10 +27,10 @@ func native() []*Table {
 		if features()&f16c == 0 { // some emulators leave it out
 			vectorAVX2.FromFloat16, vectorAVX2.ToFloat16 = vectorGeneric.FromFloat16, vectorGeneric.ToFloat16
 		}
-		list = append(list, &Table{Name: "avx2", Rows: 6, Columns: 16, Depth: 768, Tiles: 32, PackRows: packRowsAVX2, Transpose: transposeAVX2, Depthwise: depthwiseOfAVX2, Vector: vectorAVX2, Heights: []int{1, 2, 4, 6}, Widths: []int{8, 16}, Multiply: multiplyAVX2, MultiplyFrom: multiplyAVX2From})
+		list = append(list, &Table{Name: "avx2", Rows: 6, Columns: 16, Depth: 768, Tiles: 32, PackRows: packRowsAVX2, Transpose: transposeAVX2, Depthwise: depthwiseOfAVX2, Vector: vectorAVX2, Heights: []int{1, 2, 4, 6}, Widths: []int{8, 16}, Multiply: multiplyAVX2, MultiplyFrom: multiplyAVX2From, MultiplyRows: multiplyRowsAVX2})
 	}
 	if cpu.X86.HasAVX512F {
-		list = append(list, &Table{Name: "avx512", Rows: 12, Columns: 32, Depth: 768, Tiles: 44, PackRows: packRowsAVX2, Transpose: transposeAVX2, Depthwise: depthwiseOfAVX512, Vector: vectorAVX512, Heights: []int{1, 2, 4, 8, 12}, Widths: []int{16, 32}, Multiply: multiplyAVX512, MultiplyFrom: multiplyAVX512From})
+		list = append(list, &Table{Name: "avx512", Rows: 12, Columns: 32, Depth: 768, Tiles: 44, PackRows: packRowsAVX2, Transpose: transposeAVX2, Depthwise: depthwiseOfAVX512, Vector: vectorAVX512, Heights: []int{1, 2, 4, 8, 12}, Widths: []int{16, 32}, Multiply: multiplyAVX512, MultiplyFrom: multiplyAVX512From, MultiplyRows: multiplyRowsAVX512})
 	}
 	return withIntegers(list)
 }

@@ -47,6 +47,10 @@ type Table struct {
 	// they were before: the bias, or zeros.
 	MultiplyFrom func(rows, columns, depth int, a, b, c []float32, stride int, row []float32)
 
+	// MultiplyRows is Multiply of rows that are not packed, and MultiplyFrom
+	// where row is not nil; it is nil where the processor has neither.
+	MultiplyRows func(rows, columns int, runs Runs, a, b, c []float32, stride int, row []float32)
+
 	// PackRows writes rows of depth elements, stride apart in src, into a panel
 	// [depth][height] for Multiply, rows ≤ height: element k of row i becomes
 	// dst[k·height + i]. Other elements stay.

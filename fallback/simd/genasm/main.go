@@ -14,19 +14,22 @@ import (
 	"strings"
 )
 
+// Heights of the tiles of x86.
+var avx2Rows, avx512Rows = []int{1, 2, 4, 6}, []int{1, 2, 4, 8, 12}
+
 func main() {
 	log.SetFlags(0)
-	avx2, avx512, neon := []int{1, 2, 4, 6}, []int{1, 2, 4, 8, 12}, []int{1, 2, 4, 8}
-	writeMultiplyGo("multiply_avx2_amd64.go", "AVX2", 8, 2, avx2)
-	writeMultiplyGo("multiply_avx512_amd64.go", "AVX512", 16, 2, avx512)
+	neon := []int{1, 2, 4, 8}
+	writeMultiplyGo("multiply_avx2_amd64.go", "AVX2", 8, 2, avx2Rows)
+	writeMultiplyGo("multiply_avx512_amd64.go", "AVX512", 16, 2, avx512Rows)
 	writeMultiplyGo("multiply_neon_arm64.go", "NEON", 4, 3, neon)
 	amd64 := newFile()
 	for _, from := range []bool{false, true} {
 		for vectors := 1; vectors <= 2; vectors++ {
-			for _, rows := range avx2 {
+			for _, rows := range avx2Rows {
 				amd64.x86Tile("AVX2", rows, vectors, "Y", 32, from)
 			}
-			for _, rows := range avx512 {
+			for _, rows := range avx512Rows {
 				amd64.x86Tile("AVX512", rows, vectors, "Z", 64, from)
 			}
 		}
@@ -49,6 +52,7 @@ func main() {
 	arm64.prefetchARM64()
 	arm64.depthwiseNEON()
 	arm64.write("multiply_arm64.s")
+	unpackedX86()
 	integerAMD64()
 	integerARM64()
 	vectors()
