@@ -20,7 +20,7 @@ func runCommand() *cli.Command {
 		ArgsUsage: "MODEL.tflite",
 		Description: `Inputs without a value get seed:0. Seeded values are -1 to 1 for floats, the whole range
 for 8- and 16-bit integers, 0 or 1 for wider ones. A comparison passes when integers are
-equal and floats are within 1e-5 of the output's range; otherwise the exit code is 1.
+equal and floats are within 1e-4 of the output's range; otherwise the exit code is 1.
 
 Examples:
   nanoflux run model.tflite --input image=photo.npy --output results

@@ -20,7 +20,7 @@ import (
 // TestThirdPartyModelsGiveTheSame runs other people's models, from
 // NANOFLUX_CONFORMANCE (mlperf-tiny/*.tflite) and NANOFLUX_MEDIAPIPE
 // (*.tflite), on both backends with random inputs: integers must be equal,
-// floats within 1e-5 of the output's range.
+// floats within 1e-4 of the output's range.
 func TestThirdPartyModelsGiveTheSame(t *testing.T) {
 	var files []string
 	root := os.Getenv("NANOFLUX_CONFORMANCE")
@@ -62,7 +62,7 @@ func TestThirdPartyModelsGiveTheSame(t *testing.T) {
 					if want[i].Type != graph.Float32 && runtime.GOARCH != "amd64" {
 						continue // the library rounds otherwise there
 					}
-					if d := delegatetest.Differ(got[i], want[i]); d != "" {
+					if d := delegatetest.DifferWithin(got[i], want[i], wholeModel); d != "" {
 						t.Errorf("inputs %d, output %d: %s", seed, i, d)
 					}
 					t.Logf("inputs %d, output %d: %v, %d elements, off by %.2g of the range", seed, i, want[i].Type, len(want[i].Data), distance(got[i], want[i]))
@@ -71,6 +71,11 @@ func TestThirdPartyModelsGiveTheSame(t *testing.T) {
 		})
 	}
 }
+
+// wholeModel is how far floats may be off after all layers of a model, as a part of
+// the output's range: layers round, and where activations are quantized in a run,
+// one that is rounded the other way moves all that follows.
+const wholeModel = 1e-4
 
 // randomInput is floats of −1…1, or any bytes.
 func randomInput(r *rand.Rand, t *graph.Tensor) graph.Array {

@@ -24,7 +24,7 @@ var ErrDiffer = errors.New("outputs differ")
 
 // Tolerance is how far a float may be off, as a share of the range (largest
 // less smallest) of the reference's output.
-const Tolerance = 1e-5
+const Tolerance = 1e-4
 
 // Request is a model to run and what to run it on.
 type Request struct {

@@ -41,7 +41,7 @@ func (r *Result) Print(w io.Writer) {
 		case c.Equal:
 			verdict = "equal"
 		case c.Passed:
-			verdict = "within 1e-5 of the range"
+			verdict = "within 1e-4 of the range"
 		case c.NonFinite > 0:
 			verdict = fmt.Sprintf("DIFFERS: %d not finite", c.NonFinite)
 		}
