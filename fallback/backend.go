@@ -48,6 +48,10 @@ type Options struct {
 	CPUs []int
 	// NoFusion runs operators one by one.
 	NoFusion bool
+
+	// widened is for tests: weights of up to so many elements become float32;
+	// 0 for widenedWeights.
+	widened int
 }
 
 // New makes the backend.

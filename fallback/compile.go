@@ -17,7 +17,10 @@ func compile(ctx context.Context, m *graph.Model, o Options) (e *executable, err
 		return nil, fmt.Errorf("%s: %d subgraphs, a segment has one: %w", m.Name, len(m.Subgraphs), delegate.ErrUnsupported)
 	}
 	g := &m.Subgraphs[0]
-	e = &executable{turn: make(chan struct{}, 1), graph: g, values: make([]*value, len(g.Tensors)), fuse: !o.NoFusion}
+	e = &executable{turn: make(chan struct{}, 1), graph: g, values: make([]*value, len(g.Tensors)), fuse: !o.NoFusion, widened: o.widened}
+	if e.widened == 0 {
+		e.widened = widenedWeights
+	}
 	for i := range g.Tensors {
 		t := &g.Tensors[i]
 		v := &value{tensor: t, shape: slices.Clone(t.Shape)}
@@ -147,6 +150,10 @@ func (e *executable) fold(ctx context.Context) error {
 		}
 		if n.inflates() {
 			rest = append(rest, n)
+			continue
+		}
+		if s := e.keepStored(n); s != nil {
+			n.out[0].stored, n.out[0].constant, n.out[0].known = s, true, true
 			continue
 		}
 		for _, v := range n.out {

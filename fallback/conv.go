@@ -63,21 +63,13 @@ func prepareConv(n *node) (compute, error) {
 	}
 	x, w, y := n.in[0], n.in[1], n.out[0]
 	outs, depth := c.out/c.groups, c.depth()
-	packAll := func(old []*packed) []*packed {
-		list := make([]*packed, c.groups)
-		for g := range list {
-			var reused *packed
-			if old != nil {
-				reused = old[g]
-			}
-			list[g] = packColumns(reused, n.pool, w.floats()[g*outs*depth:], outs, depth, depth, 1)
-		}
-		return list
-	}
-	var weights []*packed
+	weights := make([]*packed, c.groups)
 	if w.constant {
 		if n.state == nil {
-			n.state = packAll(nil)
+			for g := range weights {
+				weights[g] = n.packConstant(w, g*outs*depth, outs, depth)
+			}
+			n.state = weights
 			n.unneeded(1)
 		}
 		weights = n.state.([]*packed)
@@ -99,10 +91,10 @@ func prepareConv(n *node) (compute, error) {
 		n.product = &products[0]
 	}
 	return func() {
-		if !w.constant {
-			weights = packAll(weights)
-		}
 		for g := range products {
+			if !w.constant {
+				weights[g] = packColumns(weights[g], n.pool, w.floats()[g*outs*depth:], outs, depth, depth, 1)
+			}
 			p := &products[g]
 			p.w, p.left.data, p.out = weights[g], x.floats(), y.floats()[g*outs:]
 			if n.has(2) {

@@ -26,6 +26,7 @@ type executable struct {
 	nodes   []*node // those that run each time, in order
 	steps   []step  // the same, grouped
 	fuse    bool    // several nodes may be one step
+	widened int     // weights of more elements keep the file's type
 	inputs  []*value
 	outputs []*value
 	// first says which outputs stand in the list for the first time.

@@ -101,7 +101,7 @@ func prepareFullyConnected(n *node) (compute, error) {
 func packedWeights(n *node, w *value, out, in int) (*packed, func() *packed, error) {
 	if w.constant {
 		if n.state == nil {
-			n.state = packColumns(nil, n.pool, w.floats(), out, in, in, 1)
+			n.state = n.packConstant(w, 0, out, in)
 			n.unneeded(1)
 		}
 		return n.state.(*packed), nil, nil

@@ -2,6 +2,7 @@ package fallback
 
 import (
 	"nanoflux/fallback/simd"
+	"nanoflux/graph"
 )
 
 // packed is the right-hand side of a matrix product, w [columns, depth], in the
@@ -11,6 +12,13 @@ type packed struct {
 	table          *simd.Table
 	columns, depth int
 	data           []float32
+
+	// In place of data: panels of the type in the file (stored.go), Float16, or
+	// Int8 that are (x − zero)·scales[column].
+	kind   graph.TensorType
+	stored []byte
+	scales []float32
+	zero   float32
 
 	// What is being packed: element (column, k) of w is w[column·columnStride +
 	// k·depthStride].
@@ -49,12 +57,16 @@ func packColumns(p *packed, pool *pool, w []float32, columns, depth, columnStrid
 
 // packPart packs a panel of a block of depth.
 func (p *packed) packPart(i int) {
-	width, panels := p.table.Columns, p.panels()
-	from, panel := i/panels*p.table.Depth, i%panels
-	n := min(p.table.Depth, p.depth-from)
-	column := panel * width
-	dst := p.data[from*panels*width+panel*n*width:]
+	from, panel, n := p.place(i)
+	width, column := p.table.Columns, panel*p.table.Columns
+	dst := p.data[from*p.panels()*width+panel*n*width:]
 	packPanel(dst[:width*n], p.w[column*p.columnStride+from*p.depthStride:], width, min(width, p.columns-column), n, p.columnStride, p.depthStride)
+}
+
+// place is which panel part i is, and of which n elements of depth.
+func (p *packed) place(i int) (from, panel, n int) {
+	from, panel = i/p.panels()*p.table.Depth, i%p.panels()
+	return from, panel, min(p.table.Depth, p.depth-from)
 }
 
 // leftRows is the left-hand side of a product: the rows of a matrix, or the
@@ -167,17 +179,22 @@ func (p *product) blockPacked(first, n, fromPanel, toPanel int) {
 	table, w := p.w.table, p.w
 	tiles := (n + table.Rows - 1) / table.Rows
 	most := min(table.Depth, w.depth)
-	scratch := takeScratch((tiles*table.Rows+1)*most + table.Rows*table.Columns + table.Columns)
+	widened := 0
+	if w.stored != nil {
+		widened = most * table.Columns
+	}
+	scratch := takeScratch((tiles*table.Rows+1)*most + table.Rows*table.Columns + table.Columns + widened)
 	defer scratch.give()
 	left, rest := scratch.data[:tiles*table.Rows*most], scratch.data[tiles*table.Rows*most:]
 	row, rest := rest[:most], rest[most:]
-	edge, start := rest[:table.Rows*table.Columns], rest[table.Rows*table.Columns:]
+	edge, rest := rest[:table.Rows*table.Columns], rest[table.Rows*table.Columns:]
+	start, wide := rest[:table.Columns], rest[table.Columns:]
 
 	for from := 0; from < w.depth; from += table.Depth {
 		depth := min(table.Depth, w.depth-from)
 		packLeft(&p.left, table, left, row, first, n, from, depth)
 		for panel := fromPanel; panel < toPanel; panel++ {
-			right := w.data[from*w.panels()*table.Columns+panel*depth*table.Columns:][:depth*table.Columns]
+			right := w.panel(panel, from, depth, wide)
 			column := panel * table.Columns
 			width := min(table.Columns, w.columns-column)
 			tileWidth := table.Width(width)
@@ -189,8 +206,8 @@ func (p *product) blockPacked(first, n, fromPanel, toPanel int) {
 			}
 			// The next panel comes from memory while this one is used.
 			var next []float32
-			if size := len(right); panel+1 < toPanel {
-				next = w.data[from*w.panels()*table.Columns+(panel+1)*size:][:size]
+			if panel+1 < toPanel {
+				next = w.memory(panel+1, from, depth)
 			}
 			for tile := range tiles {
 				simd.Prefetch(next[len(next)*tile/tiles : len(next)*(tile+1)/tiles])

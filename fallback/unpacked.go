@@ -11,7 +11,7 @@ const unpackedPanels = 4
 
 // unpacked reports whether the product needs no packed rows.
 func (p *product) unpacked() bool {
-	if p.w.table.MultiplyRows == nil || p.w.panels() > unpackedPanels {
+	if p.w.table.MultiplyRows == nil || p.w.stored != nil || p.w.panels() > unpackedPanels {
 		return false
 	}
 	if c := p.left.windows; c != nil {

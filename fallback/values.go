@@ -16,6 +16,8 @@ type value struct {
 	constant bool
 	// folded: a constant that was computed at compile time.
 	folded bool
+	// stored: the constant is in the file as this, and has no data.
+	stored *storedWeights
 	// consumers is how many nodes read it, takenOver how many of them do not
 	// need it any more.
 	consumers, takenOver int

@@ -86,3 +86,23 @@ func TestEveryTableConvertsBytesAsTheGenericOne(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryTableScalesColumnsOfBytes(t *testing.T) {
+	for _, table := range Available() {
+		r := rand.New(rand.NewPCG(13, 13))
+		c := table.Columns
+		for rows := range 6 {
+			a, got, scales := guarded[int8](t, rows*c), guarded[float32](t, rows*c), guardedCopy(t, numbers(r, c))
+			for i := range a {
+				a[i] = int8(r.IntN(256))
+			}
+			zero := float32(r.IntN(256) - 128)
+			table.FromInt8OfColumns(got, a, scales, zero)
+			for i := range got {
+				if want := (float32(a[i]) - zero) * scales[i%c]; !sameBits(got[i], want) {
+					t.Fatalf("%s: row %d, column %d is %v, want %v", table.Name, i/c, i%c, got[i], want)
+				}
+			}
+		}
+	}
+}

@@ -3369,3 +3369,45 @@ one:
 	BNE one
 done:
 	RET
+
+// func vectorFromInt8OfColumnsNEON(n int, out, a, b, sums *float32, s, t float32)
+TEXT ·vectorFromInt8OfColumnsNEON(SB), NOSPLIT, $0-48
+	MOVD n+0(FP), R0
+	MOVD out+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	FMOVS s+40(FP), F31
+	VDUP V31.S[0], V31.S4
+	VLD1.P 16(R3), [V30.S4]
+	VLD1.P 16(R3), [V29.S4]
+	VLD1.P 16(R3), [V28.S4]
+	SUBS $3, R0, R0
+	BLT rest
+loop:
+	FMOVS 0(R2), F0
+	FMOVS 4(R2), F1
+	FMOVS 8(R2), F2
+	WORD $0x0f08a400 // SXTL V0.8H, V0.8B
+	WORD $0x0f08a421 // SXTL V1.8H, V1.8B
+	WORD $0x0f08a442 // SXTL V2.8H, V2.8B
+	WORD $0x0f10a400 // SXTL V0.4S, V0.4H
+	WORD $0x0f10a421 // SXTL V1.4S, V1.4H
+	WORD $0x0f10a442 // SXTL V2.4S, V2.4H
+	WORD $0x4e21d800 // SCVTF V0.4S, V0.4S
+	WORD $0x4e21d821 // SCVTF V1.4S, V1.4S
+	WORD $0x4e21d842 // SCVTF V2.4S, V2.4S
+	WORD $0x4ebfd400 // FSUB V0.4S, V0.4S, V31.4S
+	WORD $0x4ebfd421 // FSUB V1.4S, V1.4S, V31.4S
+	WORD $0x4ebfd442 // FSUB V2.4S, V2.4S, V31.4S
+	WORD $0x6e3edc00 // FMUL V0.4S, V0.4S, V30.4S
+	WORD $0x6e3ddc21 // FMUL V1.4S, V1.4S, V29.4S
+	WORD $0x6e3cdc42 // FMUL V2.4S, V2.4S, V28.4S
+	FSTPQ (F0, F1), 0(R1)
+	FMOVQ F2, 32(R1)
+	ADD $12, R2, R2
+	ADD $48, R1, R1
+	SUBS $3, R0, R0
+	BGE loop
+rest:
+	ADD $3, R0, R0
+	RET

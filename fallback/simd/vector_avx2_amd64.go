@@ -143,6 +143,9 @@ func vectorFromInt8AVX2(n int, out, a, b, sums *float32, s, t float32)
 //go:noescape
 func vectorFromUint8AVX2(n int, out, a, b, sums *float32, s, t float32)
 
+//go:noescape
+func vectorFromInt8OfColumnsAVX2(n int, out, a, b, sums *float32, s, t float32)
+
 // vectorAVX2 are the loops on vectors of 8 elements.
 var vectorAVX2 = Vector{
 	Add:                     addAVX2,
@@ -192,6 +195,7 @@ var vectorAVX2 = Vector{
 	ToFloat16:               toFloat16AVX2,
 	FromInt8:                fromInt8AVX2,
 	FromUint8:               fromUint8AVX2,
+	FromInt8OfColumns:       fromInt8OfColumnsAVX2,
 }
 
 func addAVX2(out, a, b []float32) {
@@ -932,5 +936,15 @@ func fromUint8AVX2(out []float32, a []uint8, s, t float32) {
 		copy(x[:], a[done:])
 		vectorFromUint8AVX2(1, &z[0], asFloats(&x[0]), nil, nil, s, t)
 		copy(out[done:], z[:])
+	}
+}
+
+func fromInt8OfColumnsAVX2(out []float32, a []int8, b []float32, s float32) {
+	a = a[:len(out)]
+	if len(a)%16 != 0 || len(b) < 16 {
+		panic("simd: columns outside their slices")
+	}
+	if len(a) > 0 {
+		vectorFromInt8OfColumnsAVX2(len(a)/8, &out[0], asFloats(&a[0]), &b[0], nil, s, 0)
 	}
 }

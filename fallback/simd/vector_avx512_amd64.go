@@ -143,6 +143,9 @@ func vectorFromInt8AVX512(n int, out, a, b, sums *float32, s, t float32)
 //go:noescape
 func vectorFromUint8AVX512(n int, out, a, b, sums *float32, s, t float32)
 
+//go:noescape
+func vectorFromInt8OfColumnsAVX512(n int, out, a, b, sums *float32, s, t float32)
+
 // vectorAVX512 are the loops on vectors of 16 elements.
 var vectorAVX512 = Vector{
 	Add:                     addAVX512,
@@ -192,6 +195,7 @@ var vectorAVX512 = Vector{
 	ToFloat16:               toFloat16AVX512,
 	FromInt8:                fromInt8AVX512,
 	FromUint8:               fromUint8AVX512,
+	FromInt8OfColumns:       fromInt8OfColumnsAVX512,
 }
 
 func addAVX512(out, a, b []float32) {
@@ -932,5 +936,15 @@ func fromUint8AVX512(out []float32, a []uint8, s, t float32) {
 		copy(x[:], a[done:])
 		vectorFromUint8AVX512(1, &z[0], asFloats(&x[0]), nil, nil, s, t)
 		copy(out[done:], z[:])
+	}
+}
+
+func fromInt8OfColumnsAVX512(out []float32, a []int8, b []float32, s float32) {
+	a = a[:len(out)]
+	if len(a)%32 != 0 || len(b) < 32 {
+		panic("simd: columns outside their slices")
+	}
+	if len(a) > 0 {
+		vectorFromInt8OfColumnsAVX512(len(a)/16, &out[0], asFloats(&a[0]), &b[0], nil, s, 0)
 	}
 }

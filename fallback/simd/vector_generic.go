@@ -89,6 +89,11 @@ var vectorGeneric = Vector{
 	ToFloat16:   toFloat16Generic,
 	FromInt8:    fromBytes[int8],
 	FromUint8:   fromBytes[uint8],
+	FromInt8OfColumns: func(out []float32, a []int8, b []float32, s float32) {
+		for i, x := range a[:len(out)] {
+			out[i] = (float32(x) - s) * b[i%genericColumns]
+		}
+	},
 }
 
 func fromFloat16Generic(out []float32, a []uint16) {

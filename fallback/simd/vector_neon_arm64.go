@@ -143,6 +143,9 @@ func vectorFromInt8NEON(n int, out, a, b, sums *float32, s, t float32)
 //go:noescape
 func vectorFromUint8NEON(n int, out, a, b, sums *float32, s, t float32)
 
+//go:noescape
+func vectorFromInt8OfColumnsNEON(n int, out, a, b, sums *float32, s, t float32)
+
 // vectorNEON are the loops on vectors of 4 elements.
 var vectorNEON = Vector{
 	Add:                     addNEON,
@@ -192,6 +195,7 @@ var vectorNEON = Vector{
 	ToFloat16:               toFloat16NEON,
 	FromInt8:                fromInt8NEON,
 	FromUint8:               fromUint8NEON,
+	FromInt8OfColumns:       fromInt8OfColumnsNEON,
 }
 
 func addNEON(out, a, b []float32) {
@@ -932,5 +936,15 @@ func fromUint8NEON(out []float32, a []uint8, s, t float32) {
 		copy(x[:], a[done:])
 		vectorFromUint8NEON(1, &z[0], asFloats(&x[0]), nil, nil, s, t)
 		copy(out[done:], z[:])
+	}
+}
+
+func fromInt8OfColumnsNEON(out []float32, a []int8, b []float32, s float32) {
+	a = a[:len(out)]
+	if len(a)%12 != 0 || len(b) < 12 {
+		panic("simd: columns outside their slices")
+	}
+	if len(a) > 0 {
+		vectorFromInt8OfColumnsNEON(len(a)/4, &out[0], asFloats(&a[0]), &b[0], nil, s, 0)
 	}
 }

@@ -33,11 +33,11 @@ func {{lower $k.Name}}{{$.Level}}({{$k.Parameters}}) {{if $k.Single}}float32 {{e
 	b = b[:len({{if $k.Writes}}out{{else}}a{{end}})]
 {{- end}}
 {{- if $k.OfColumns}}
-	if len(a)%{{$.Columns}} != 0 || len(sums) < {{$.Columns}}{{if $k.Lanes}} || len(b) < {{$.Columns}}{{end}} {
+	if len(a)%{{$.Columns}} != 0{{if $k.Folds}} || len(sums) < {{$.Columns}}{{end}}{{if $k.Lanes}} || len(b) < {{$.Columns}}{{end}} {
 		panic("simd: columns outside their slices")
 	}
 	if len(a) > 0 {
-		{{$k.Function}}(len(a)/{{$.Width}}, {{if $k.Writes}}&out[0]{{else}}nil{{end}}, &a[0], {{if $k.Lanes}}&b[0]{{else}}nil{{end}}, &sums[0], {{if $k.Scalars}}s{{else}}0{{end}}, 0)
+		{{$k.Function}}(len(a)/{{$.Width}}, {{if $k.Writes}}&out[0]{{else}}nil{{end}}, {{at $k.Reads "a"}}, {{if $k.Lanes}}&b[0]{{else}}nil{{end}}, {{if $k.Folds}}&sums[0]{{else}}nil{{end}}, {{if $k.Scalars}}s{{else}}0{{end}}, 0)
 	}
 }
 {{- else}}
@@ -92,7 +92,7 @@ type goKernel struct {
 	*vectorKernel
 	Name, Function, Parameters, S, T, Neutral    string
 	Writes, Adds, Second, Lanes, Single, Largest bool
-	OfColumns                                    bool
+	OfColumns, Folds                             bool
 	Scalars, Copies                              int
 	Reads, Makes                                 elementType
 }
@@ -116,7 +116,7 @@ func writeVectorGo(path, level string, width, columns int, kernels []vectorKerne
 		g := goKernel{
 			vectorKernel: k, Name: k.name, Function: k.function(level), S: "0", T: "0",
 			Writes: k.writes, Adds: k.adds, Second: k.inputs > 1, Lanes: k.lanes, Single: k.folds != "" && k.copies > 0,
-			Largest: k.folds != "" && k.folds != "add", OfColumns: k.copies == 0, Scalars: k.scalars, Copies: k.copies,
+			Largest: k.folds != "" && k.folds != "add", OfColumns: k.copies == 0, Folds: k.folds != "", Scalars: k.scalars, Copies: k.copies,
 			Reads: k.reads, Makes: k.makes,
 		}
 		g.Parameters = "a"
@@ -126,13 +126,19 @@ func writeVectorGo(path, level string, width, columns int, kernels []vectorKerne
 				g.Parameters = "out []" + k.makes.InGo() + ", a"
 			}
 		}
+		rest := ""
 		if g.Second || g.Lanes {
-			g.Parameters += ", b"
+			rest += ", b"
 		}
-		if g.OfColumns {
-			g.Parameters += ", sums"
+		if g.OfColumns && g.Folds {
+			rest += ", sums"
 		}
-		g.Parameters += " []" + k.reads.InGo()
+		if rest != "" && k.reads != "" {
+			rest = " []" + k.reads.InGo() + rest + " []float32"
+		} else {
+			rest += " []" + k.reads.InGo()
+		}
+		g.Parameters += rest
 		switch k.scalars {
 		case 1:
 			g.S = "s"

@@ -86,7 +86,10 @@ func vectorKernels() []vectorKernel {
 		vectorKernel{name: "FromFloat16", inputs: 1, writes: true, copies: 4, reads: float16, body: x0},
 		vectorKernel{name: "ToFloat16", inputs: 1, writes: true, copies: 4, makes: float16, body: x0},
 		vectorKernel{name: "FromInt8", inputs: 1, scalars: 2, writes: true, copies: 4, reads: int8s, body: fromZero},
-		vectorKernel{name: "FromUint8", inputs: 1, scalars: 2, writes: true, copies: 4, reads: uint8s, body: fromZero})
+		vectorKernel{name: "FromUint8", inputs: 1, scalars: 2, writes: true, copies: 4, reads: uint8s, body: fromZero},
+		vectorKernel{name: "FromInt8OfColumns", inputs: 1, lanes: true, scalars: 1, writes: true, reads: int8s, body: func(m *machine, x, s []operand) operand {
+			return m.mul(m.sub(x[0], s[0]), x[1])
+		}})
 }
 
 // exp is eˣ: x = n·ln2 + r with |r| ≤ ln2/2, ln2 in two parts (Cody and Waite),
