@@ -14,7 +14,10 @@ type rowBuilder struct {
 	// operands are the values computed so far.
 	operands map[*value]rowOperand
 	// inside are the values that no one but these nodes reads.
-	inside  map[*value]bool
+	inside map[*value]bool
+	// beside are values that other nodes of the same step read, once for each time
+	// they stand here: those nodes make them again.
+	beside  []*value
 	program rowProgram
 	// slots are the places of temporaries.
 	slots []rowSlot
@@ -115,7 +118,11 @@ func rowsIn(shape []int) int {
 
 // fuseRows makes one program of as many nodes as possible from the beginning of
 // the list; nil, and 0, where fewer than least would be in it.
-func fuseRows(nodes []*node, least int) (*rowProgram, int) {
+func fuseRows(nodes []*node, least int) (*rowProgram, int) { return fuseRowsBeside(nodes, least, nil) }
+
+// fuseRowsBeside is fuseRows for nodes beside which others of the same step read
+// the values beside, but do not need them in memory.
+func fuseRowsBeside(nodes []*node, least int, beside []*value) (*rowProgram, int) {
 	if len(nodes) == 0 {
 		return nil, 0
 	}
@@ -131,7 +138,7 @@ func fuseRows(nodes []*node, least int) (*rowProgram, int) {
 		count++
 	}
 	for count >= least {
-		b := rowBuilder{nodes: nodes[:count], rows: rows}
+		b := rowBuilder{nodes: nodes[:count], rows: rows, beside: beside}
 		done := b.build()
 		if done == count && len(b.program.code) >= least {
 			for v, inside := range b.inside {
@@ -189,6 +196,9 @@ func (c *rowInstruction) settle(rows int) bool {
 // findInside finds the values that only the nodes read.
 func (b *rowBuilder) findInside() {
 	readers := map[*value]int{}
+	for _, v := range b.beside {
+		readers[v]++
+	}
 	for _, n := range b.nodes {
 		for _, v := range n.in {
 			readers[v]++

@@ -63,6 +63,9 @@ func (e *executable) fused(nodes []*node) step {
 	if s, ok := fuseProduct(nodes); ok {
 		return s
 	}
+	if s, ok := fuseNorm(nodes); ok {
+		return s
+	}
 	if p, n := fuseRows(nodes, 2); n > 0 {
 		return e.rowStep(nodes[:n], p)
 	}
