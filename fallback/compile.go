@@ -26,9 +26,6 @@ func compile(ctx context.Context, m *graph.Model, o Options) (e *executable, err
 		v := &value{tensor: t, shape: slices.Clone(t.Shape)}
 		if c, ok := m.Constant(0, i); ok {
 			v.constant, v.known, v.data, v.size = true, true, c.Data, len(c.Data)
-			if err := v.unpackInt4(m, 0); err != nil {
-				return nil, fmt.Errorf("%s: %w", m.Name, err)
-			}
 		}
 		e.values[i] = v
 	}
@@ -67,6 +64,11 @@ func compile(ctx context.Context, m *graph.Model, o Options) (e *executable, err
 		}
 		n.kernel = k
 		e.nodes = append(e.nodes, n)
+	}
+	for i := range g.Tensors {
+		if err := e.unpackInt4(m, i); err != nil {
+			return nil, fmt.Errorf("%s: %w", m.Name, err)
+		}
 	}
 	if err := e.empties(); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
@@ -155,6 +157,11 @@ func (e *executable) fold(ctx context.Context) error {
 		if s := e.keepStored(n); s != nil {
 			n.out[0].stored, n.out[0].constant, n.out[0].known = s, true, true
 			continue
+		}
+		for _, v := range n.in {
+			if v != nil && v.nibbles != nil {
+				v.data, v.nibbles = wideNibbles(v.nibbles, v.size), nil
+			}
 		}
 		for _, v := range n.out {
 			if v.sharesMemory() {

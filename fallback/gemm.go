@@ -14,10 +14,11 @@ type packed struct {
 	data           []float32
 
 	// In place of data: panels of the type in the file (stored.go), Float16, or
-	// Int8 that are (x − zero)·scales[column].
+	// Int8 and Int4 that are (x − zero)·scales[depth/block][panel][column].
 	kind   graph.TensorType
 	stored []byte
 	scales []float32
+	block  int
 	zero   float32
 
 	// What is being packed: element (column, k) of w is w[column·columnStride +
@@ -179,11 +180,7 @@ func (p *product) blockPacked(first, n, fromPanel, toPanel int) {
 	table, w := p.w.table, p.w
 	tiles := (n + table.Rows - 1) / table.Rows
 	most := min(table.Depth, w.depth)
-	widened := 0
-	if w.stored != nil {
-		widened = most * table.Columns
-	}
-	scratch := takeScratch((tiles*table.Rows+1)*most + table.Rows*table.Columns + table.Columns + widened)
+	scratch := takeScratch((tiles*table.Rows+1)*most + table.Rows*table.Columns + table.Columns + w.scratch(most))
 	defer scratch.give()
 	left, rest := scratch.data[:tiles*table.Rows*most], scratch.data[tiles*table.Rows*most:]
 	row, rest := rest[:most], rest[most:]

@@ -10,9 +10,9 @@ import (
 )
 
 // Large weights behind DEQUANTIZE keep the type that the file has: their panels
-// are packed as 16-bit floats or 8-bit integers, and each is widened right
+// are packed as 16-bit floats or as integers of 8 or 4 bits, and each is widened right
 // before the tiles use it, once for all rows that it is multiplied with. That
-// takes a half or a quarter of the memory, and of the reading where rows are
+// takes a half to an eighth of the memory, and of the reading where rows are
 // few. The numbers are those of DEQUANTIZE, bit by bit.
 
 // widenedWeights is of how many elements weights may be that become float32 once
@@ -24,10 +24,12 @@ const widenedWeights = 1 << 20
 // storedWeights is the constant that DEQUANTIZE would make: (x − zero)·scale for
 // integers, x for 16-bit floats.
 type storedWeights struct {
-	kind graph.TensorType // Float16 or Int8
+	kind graph.TensorType // Float16, Int8 or Int4
 	data []byte
-	// scales is one for each channel, the first dimension, or one for all.
+	// scales is one for each channel, the first dimension, or one for all; with
+	// blocks of so many elements of a row, [rows, row/block].
 	scales []float32
+	block  int
 	zero   float32
 }
 
@@ -39,30 +41,16 @@ func (e *executable) keepStored(n *node) *storedWeights {
 		return nil
 	}
 	x, y := n.in[0], n.out[0]
-	if len(y.shape) == 0 || len(x.data) < x.size {
+	if !e.large(y.shape) || !e.onlyReadBy(y, weightsOfProduct) {
 		return nil
-	}
-	// Weights of few elements stay float32, see widenedWeights. Where
-	// columns are few, each line of an image is a product of its own and would
-	// widen all panels.
-	table := simd.Active()
-	panels := (y.shape[0] + table.Columns - 1) / table.Columns
-	if y.elements() <= e.widened || table.MultiplyRows != nil && panels <= unpackedPanels {
-		return nil
-	}
-	for _, reader := range e.nodes {
-		for i, v := range reader.in {
-			if v == y && (i != 1 || reader.op.Code != schema.BuiltinOperatorFULLY_CONNECTED && reader.op.Code != schema.BuiltinOperatorCONV_2D) {
-				return nil
-			}
-		}
 	}
 	s := &storedWeights{kind: x.tensor.Type, data: x.data}
-	switch s.kind {
-	case graph.Float16:
+	switch {
+	case s.kind == graph.Float16:
 		return s
-	case graph.Int8:
-	default:
+	case x.nibbles != nil:
+		s.kind, s.data = graph.Int4, x.nibbles
+	case s.kind != graph.Int8:
 		return nil
 	}
 	q := x.tensor.Quantization
@@ -80,6 +68,34 @@ func (e *executable) keepStored(n *node) *storedWeights {
 	return s
 }
 
+// large reports whether weights [columns, …] are stored as they are. Those of few
+// elements are not, see widenedWeights. Nor are those of few columns: each line
+// of an image is a product of its own then, and would widen all panels.
+func (e *executable) large(shape []int) bool {
+	if len(shape) == 0 || sizeOf(shape) <= e.widened {
+		return false
+	}
+	table := simd.Active()
+	return table.MultiplyRows == nil || (shape[0]+table.Columns-1)/table.Columns > unpackedPanels
+}
+
+// onlyReadBy reports whether all that reads v, node by node and operand by
+// operand, is as wanted.
+func (e *executable) onlyReadBy(v *value, wanted func(n *node, operand int) bool) bool {
+	for _, n := range e.nodes {
+		for i, x := range n.in {
+			if x == v && !wanted(n, i) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func weightsOfProduct(n *node, operand int) bool {
+	return operand == 1 && (n.op.Code == schema.BuiltinOperatorFULLY_CONNECTED || n.op.Code == schema.BuiltinOperatorCONV_2D)
+}
+
 // packConstant packs constant weights [columns, depth], from element offset on.
 func (n *node) packConstant(w *value, offset, columns, depth int) *packed {
 	if w.stored == nil {
@@ -95,12 +111,13 @@ func (n *node) packConstant(w *value, offset, columns, depth int) *packed {
 		n.pool.each(parts, func(i int) {
 			packStored(p, i, graph.View[uint16](p.stored), graph.View[uint16](s.data)[offset:])
 		})
+	case graph.Int4:
+		p.packScales(s, offset/depth)
+		p.stored = graph.AlignedBytes(size / 2)
+		n.pool.each(parts, func(i int) { packNibbles(p, i, s.data, offset) })
 	case graph.Int8:
+		p.packScales(s, offset/depth)
 		p.stored = graph.AlignedBytes(size)
-		p.scales = make([]float32, p.panels()*p.table.Columns)
-		for i := range columns {
-			p.scales[i] = s.scales[(offset/max(1, depth)+i)%len(s.scales)]
-		}
 		n.pool.each(parts, func(i int) {
 			packStored(p, i, graph.View[int8](p.stored), graph.View[int8](s.data)[offset:])
 		})
@@ -128,14 +145,25 @@ func packStored[T uint16 | int8](p *packed, i int, dst, src []T) {
 func (p *packed) panel(panel, from, depth int, wide []float32) []float32 {
 	width := p.table.Columns
 	at, size := from*p.panels()*width+panel*depth*width, depth*width
-	wide = wide[:min(size, len(wide))]
+	if p.stored == nil {
+		return p.data[at:][:size]
+	}
+	wide, rest := wide[:size], wide[size:]
 	switch p.kind {
+	case graph.Int4:
+		integers := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(rest))), size)
+		spreadNibbles(integers, p.stored[at/2:][:size/2])
+		for k := 0; k < depth; {
+			block := (from + k) / p.block
+			n := min(depth-k, (block+1)*p.block-from-k)
+			scales := p.scales[(block*p.panels()+panel)*width:][:width]
+			p.table.FromInt8OfColumns(wide[k*width:][:n*width], graph.View[int8](integers)[k*width:][:n*width], scales, p.zero)
+			k += n
+		}
 	case graph.Float16:
 		p.table.FromFloat16(wide, graph.View[uint16](p.stored)[at:][:size])
 	case graph.Int8:
 		p.table.FromInt8OfColumns(wide, graph.View[int8](p.stored)[at:][:size], p.scales[panel*width:][:width], p.zero)
-	default:
-		return p.data[at:][:size]
 	}
 	return wide
 }
@@ -147,7 +175,36 @@ func (p *packed) memory(panel, from, depth int) []float32 {
 	if p.stored == nil {
 		return p.data[at:][:size]
 	}
-	element := len(p.stored) / (p.panels() * width * p.depth)
-	bytes := p.stored[element*at:][:element*size]
+	all := p.panels() * width * p.depth
+	bytes := p.stored[at*len(p.stored)/all:][:size*len(p.stored)/all]
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(bytes))), len(bytes)/4)
+}
+
+// scratch is how many floats panel needs for up to most elements of depth.
+func (p *packed) scratch(most int) int {
+	n := most * p.table.Columns
+	switch {
+	case p.stored == nil:
+		return 0
+	case p.kind == graph.Int4: // beside them, the integers in a byte each
+		return n + (n+3)/4
+	}
+	return n
+}
+
+// packScales makes scales [depth/block][panels][Columns] of those of the channels
+// from first on.
+func (p *packed) packScales(s *storedWeights, first int) {
+	p.block = p.depth
+	if s.block > 0 {
+		p.block = s.block
+	}
+	n := p.depth / p.block
+	row := p.panels() * p.table.Columns
+	p.scales = make([]float32, n*row)
+	for i := range p.columns {
+		for k := range n {
+			p.scales[k*row+i] = s.scales[((first+i)*n+k)%len(s.scales)]
+		}
+	}
 }

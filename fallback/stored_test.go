@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"nanoflux/graph"
+	"nanoflux/graph/schema"
 )
 
 // storedConstant is random weights of a type, with a quantization for integers.
@@ -39,6 +40,7 @@ func TestStoredWeightsGiveTheBitsOfWidenedOnes(t *testing.T) {
 		zero       int64
 	}{
 		{"float16", graph.Float16, false, 0}, {"int8", graph.Int8, false, 0}, {"int8 with a zero point", graph.Int8, false, -7}, {"int8 a channel", graph.Int8, true, 0},
+		{"int4", graph.Int4, false, 3}, {"int4 a channel", graph.Int4, true, 0},
 	} {
 		for _, s := range []struct{ rows, in, out int }{{1, 3, 600}, {1, 800, 161}, {13, 31, 200}, {70, 777, 129}, {3, 1600, 140}} {
 			t.Run(fmt.Sprintf("%s, %d×%d to %d", kind.name, s.rows, s.in, s.out), func(t *testing.T) {
@@ -85,6 +87,29 @@ func storedAgreesWithWidened(t *testing.T, x graph.Array, build func(b *graph.Bu
 	sameBytes(t, "stored", ran(t, keeping, 1, x)[0], ran(t, widening, 1, x)[0])
 }
 
+func TestStoredBlocksGiveTheBitsOfWidenedOnes(t *testing.T) {
+	for _, s := range []struct{ rows, in, out, block int }{{1, 96, 161, 32}, {5, 1600, 200, 32}, {30, 1536, 130, 512}, {2, 35, 140, 5}} {
+		for _, zero := range []float32{0, 1.5} {
+			t.Run(fmt.Sprintf("%d×%d to %d in blocks of %d from %v", s.rows, s.in, s.out, s.block, zero), func(t *testing.T) {
+				r := seeded(t)
+				w, _ := storedConstant(r, graph.Int4, false, 0, s.out, s.in)
+				zeros := graph.NewArray(graph.Float32, s.out, s.in/s.block)
+				for i := range graph.View[float32](zeros.Data) {
+					graph.View[float32](zeros.Data)[i] = zero
+				}
+				storedAgreesWithWidened(t, random(r, graph.Float32, s.rows, s.in), func(b *graph.Builder, x graph.T) graph.T {
+					scales, points := b.Const("scales", random(r, graph.Float32, s.out, s.in/s.block)), b.Const("zeros", zeros)
+					q := &graph.Quantization{Details: &schema.QuantizationDetailsT{
+						Type:  schema.QuantizationDetailsBlockwiseQuantization,
+						Value: &schema.BlockwiseQuantizationT{Scales: int32(scales), ZeroPoints: int32(points), BlockSize: int32(s.block)},
+					}}
+					return b.Op(schema.BuiltinOperatorFULLY_CONNECTED, 13, nil, []graph.T{x, b.QuantizedConst("w", w, q)}, graph.Tensor{Type: graph.Float32, Shape: []int{s.rows, s.out}, HasRank: true})[0]
+				})
+			})
+		}
+	}
+}
+
 func TestStoredWeightsKeepInfinityAndNaN(t *testing.T) {
 	r := seeded(t)
 	const in, out = 20, 200
@@ -122,8 +147,8 @@ func TestWeightsThatAreReadOtherwiseAreWidened(t *testing.T) {
 func BenchmarkStoredWeights(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, size := range []struct{ rows, in, out int }{{1, 512, 1024}, {1, 1024, 2048}, {1, 2048, 6144}, {77, 768, 3072}, {1024, 1024, 1024}} {
-		for _, kind := range []graph.TensorType{graph.Float16, graph.Int8} {
-			w, q := storedConstant(r, kind, kind == graph.Int8, 0, size.out, size.in)
+		for _, kind := range []graph.TensorType{graph.Float16, graph.Int8, graph.Int4} {
+			w, q := storedConstant(r, kind, kind != graph.Float16, 0, size.out, size.in)
 			g := graph.NewBuilder("bench")
 			g.Output("y", g.FullyConnected(g.Input("x", graph.Float32, size.rows, size.in), g.Dequantize(g.QuantizedConst("w", w, q)), graph.None, graph.ActNone))
 			m, err := g.Model()

@@ -16,6 +16,9 @@ type value struct {
 	constant bool
 	// folded: a constant that was computed at compile time.
 	folded bool
+	// nibbles: the 8-bit integers lie here as 4-bit ones, and data is still to be
+	// made of them.
+	nibbles []byte
 	// stored: the constant is in the file as this, and has no data.
 	stored *storedWeights
 	// consumers is how many nodes read it, takenOver how many of them do not
