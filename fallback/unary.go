@@ -1,20 +1,12 @@
 package fallback
 
 import (
-	"math"
-
 	"nanoflux/delegate"
 	"nanoflux/graph"
 	"nanoflux/graph/schema"
 )
 
 func init() {
-	float := func(code graph.OpCode, f func(float32) float32) {
-		register(code, floatMap(f))
-	}
-	double := func(code graph.OpCode, f func(float64) float64) {
-		float(code, func(x float32) float32 { return float32(f(float64(x))) })
-	}
 	vector := func(code graph.OpCode, f func(out, in []float32)) {
 		register(code, mapKernel(graph.Float32, graph.Float32, func(*graph.Op) func(out, in []float32) { return f }))
 	}
@@ -35,18 +27,10 @@ func init() {
 	vector(schema.BuiltinOperatorFLOOR, vectors.Floor)
 	vector(schema.BuiltinOperatorCEIL, vectors.Ceil)
 	vector(schema.BuiltinOperatorROUND, vectors.Round)
-	double(schema.BuiltinOperatorLOG, math.Log)
-	double(schema.BuiltinOperatorSIN, math.Sin)
-	double(schema.BuiltinOperatorCOS, math.Cos)
-	float(schema.BuiltinOperatorSIGN, func(x float32) float32 {
-		switch {
-		case x > 0:
-			return 1
-		case x < 0:
-			return -1
-		}
-		return x
-	})
+	vector(schema.BuiltinOperatorLOG, vectors.Log)
+	vector(schema.BuiltinOperatorSIN, vectors.Sin)
+	vector(schema.BuiltinOperatorCOS, vectors.Cos)
+	vector(schema.BuiltinOperatorSIGN, vectors.Sign)
 	integerMaps[int32](graph.Int32)
 	integerMaps[int64](graph.Int64)
 	register(schema.BuiltinOperatorLEAKY_RELU, mapKernel(graph.Float32, graph.Float32, func(op *graph.Op) func(out, in []float32) {
@@ -76,19 +60,6 @@ func integerMaps[T int32 | int64](t graph.TensorType) {
 	integer(schema.BuiltinOperatorNEG, func(x T) T { return -x })
 	integer(schema.BuiltinOperatorABS, func(x T) T { return max(x, -x) })
 	integer(schema.BuiltinOperatorSIGN, func(x T) T { return max(min(x, 1), -1) })
-}
-
-// floatMap is the kernel that applies a function to each float32.
-func floatMap(f func(float32) float32) kernel {
-	return mapKernel(graph.Float32, graph.Float32, func(*graph.Op) func(out, in []float32) { return elementwise(f) })
-}
-
-func elementwise(f func(float32) float32) func(out, in []float32) {
-	return func(out, in []float32) {
-		for i, v := range in {
-			out[i] = f(v)
-		}
-	}
 }
 
 // mapKernel is the kernel that computes each element of the output from the

@@ -49,6 +49,13 @@ type Vector struct {
 	// Floor, Ceil and Round are whole numbers: the next below, the next above,
 	// the nearest with halves to the even one.
 	Floor, Ceil, Round func(out, a []float32)
+	// Log is ln a within 2 ulp.
+	Log func(out, a []float32)
+	// SinNear and CosNear are the sine and cosine within 2 ulp where |a| is at most
+	// MostAngle; see Sin and Cos for all numbers.
+	SinNear, CosNear func(out, a []float32)
+	// Sign is −1 for negative numbers and 1 for positive ones; zeros and NaN stay.
+	Sign func(out, a []float32)
 	// HardSwish is a·min(max(a+3, 0), 6)/6.
 	HardSwish func(out, a []float32)
 
@@ -56,6 +63,8 @@ type Vector struct {
 	// be empty.
 	Sum, Largest, Smallest func(a []float32) float32
 	SumSquares             func(a []float32, s float32) float32
+	// CountBeyond is how many elements have |a| > s; not exact from 2²⁴ on.
+	CountBeyond func(a []float32, s float32) float32
 	// ExpSum is out = e^((a−s)·t), t positive, and its sum.
 	ExpSum func(out, a []float32, s, t float32) float32
 

@@ -108,6 +108,18 @@ func vectorCeilAVX2(n int, out, a, b, sums *float32, s, t float32)
 func vectorRoundAVX2(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
+func vectorLogAVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorSinNearAVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorCosNearAVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorSignAVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
 func vectorHardSwishAVX2(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
@@ -124,6 +136,9 @@ func vectorLargestOfColumnsAVX2(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
 func vectorSumSquaresAVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorCountBeyondAVX2(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
 func vectorExpSumAVX2(n int, out, a, b, sums *float32, s, t float32)
@@ -183,12 +198,17 @@ var vectorAVX2 = Vector{
 	Floor:                   floorAVX2,
 	Ceil:                    ceilAVX2,
 	Round:                   roundAVX2,
+	Log:                     logAVX2,
+	SinNear:                 sinNearAVX2,
+	CosNear:                 cosNearAVX2,
+	Sign:                    signAVX2,
 	HardSwish:               hardSwishAVX2,
 	Sum:                     sumAVX2,
 	Largest:                 largestAVX2,
 	Smallest:                smallestAVX2,
 	LargestOfColumns:        largestOfColumnsAVX2,
 	SumSquares:              sumSquaresAVX2,
+	CountBeyond:             countBeyondAVX2,
 	ExpSum:                  expSumAVX2,
 	ExpSumOfColumns:         expSumOfColumnsAVX2,
 	FromFloat16:             fromFloat16AVX2,
@@ -754,6 +774,66 @@ func roundAVX2(out, a []float32) {
 	}
 }
 
+func logAVX2(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorLogAVX2(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]float32
+		var z [8]float32
+		copy(x[:], a[done:])
+		vectorLogAVX2(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func sinNearAVX2(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorSinNearAVX2(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]float32
+		var z [8]float32
+		copy(x[:], a[done:])
+		vectorSinNearAVX2(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func cosNearAVX2(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorCosNearAVX2(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]float32
+		var z [8]float32
+		copy(x[:], a[done:])
+		vectorCosNearAVX2(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func signAVX2(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorSignAVX2(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]float32
+		var z [8]float32
+		copy(x[:], a[done:])
+		vectorSignAVX2(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
 func hardSwishAVX2(out, a []float32) {
 	a = a[:len(out)]
 	whole := len(a) / 8
@@ -845,6 +925,20 @@ func sumSquaresAVX2(a []float32, s float32) float32 {
 		}
 		copy(x[:], a[done:])
 		vectorSumSquaresAVX2(1, nil, &x[0], nil, &sums[0], s, 0)
+	}
+	return sum8(&sums)
+}
+
+func countBeyondAVX2(a []float32, s float32) float32 {
+	var sums [8]float32
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorCountBeyondAVX2(whole, nil, &a[0], nil, &sums[0], s, 0)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]float32
+		copy(x[:], a[done:])
+		vectorCountBeyondAVX2(1, nil, &x[0], nil, &sums[0], s, 0)
 	}
 	return sum8(&sums)
 }

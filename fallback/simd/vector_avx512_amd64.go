@@ -108,6 +108,18 @@ func vectorCeilAVX512(n int, out, a, b, sums *float32, s, t float32)
 func vectorRoundAVX512(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
+func vectorLogAVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorSinNearAVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorCosNearAVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorSignAVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
 func vectorHardSwishAVX512(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
@@ -124,6 +136,9 @@ func vectorLargestOfColumnsAVX512(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
 func vectorSumSquaresAVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorCountBeyondAVX512(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
 func vectorExpSumAVX512(n int, out, a, b, sums *float32, s, t float32)
@@ -183,12 +198,17 @@ var vectorAVX512 = Vector{
 	Floor:                   floorAVX512,
 	Ceil:                    ceilAVX512,
 	Round:                   roundAVX512,
+	Log:                     logAVX512,
+	SinNear:                 sinNearAVX512,
+	CosNear:                 cosNearAVX512,
+	Sign:                    signAVX512,
 	HardSwish:               hardSwishAVX512,
 	Sum:                     sumAVX512,
 	Largest:                 largestAVX512,
 	Smallest:                smallestAVX512,
 	LargestOfColumns:        largestOfColumnsAVX512,
 	SumSquares:              sumSquaresAVX512,
+	CountBeyond:             countBeyondAVX512,
 	ExpSum:                  expSumAVX512,
 	ExpSumOfColumns:         expSumOfColumnsAVX512,
 	FromFloat16:             fromFloat16AVX512,
@@ -754,6 +774,66 @@ func roundAVX512(out, a []float32) {
 	}
 }
 
+func logAVX512(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorLogAVX512(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]float32
+		var z [16]float32
+		copy(x[:], a[done:])
+		vectorLogAVX512(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func sinNearAVX512(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorSinNearAVX512(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]float32
+		var z [16]float32
+		copy(x[:], a[done:])
+		vectorSinNearAVX512(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func cosNearAVX512(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorCosNearAVX512(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]float32
+		var z [16]float32
+		copy(x[:], a[done:])
+		vectorCosNearAVX512(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func signAVX512(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorSignAVX512(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]float32
+		var z [16]float32
+		copy(x[:], a[done:])
+		vectorSignAVX512(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
 func hardSwishAVX512(out, a []float32) {
 	a = a[:len(out)]
 	whole := len(a) / 16
@@ -845,6 +925,20 @@ func sumSquaresAVX512(a []float32, s float32) float32 {
 		}
 		copy(x[:], a[done:])
 		vectorSumSquaresAVX512(1, nil, &x[0], nil, &sums[0], s, 0)
+	}
+	return sum16(&sums)
+}
+
+func countBeyondAVX512(a []float32, s float32) float32 {
+	var sums [16]float32
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorCountBeyondAVX512(whole, nil, &a[0], nil, &sums[0], s, 0)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]float32
+		copy(x[:], a[done:])
+		vectorCountBeyondAVX512(1, nil, &x[0], nil, &sums[0], s, 0)
 	}
 	return sum16(&sums)
 }

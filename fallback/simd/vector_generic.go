@@ -56,6 +56,10 @@ var vectorGeneric = Vector{
 	Floor:     each(func(x float32) float32 { return float32(math.Floor(float64(x))) }),
 	Ceil:      each(func(x float32) float32 { return float32(math.Ceil(float64(x))) }),
 	Round:     each(func(x float32) float32 { return float32(math.RoundToEven(float64(x))) }),
+	Log:       each(func(x float32) float32 { return float32(math.Log(float64(x))) }),
+	SinNear:   each(sine),
+	CosNear:   each(cosine),
+	Sign:      each(sign),
 	HardSwish: each(func(x float32) float32 { return x * float32(min(max(x+3, 0), 6)*(1.0/6)) }),
 	Sum:       totalGeneric,
 	Largest:   largestOf,
@@ -67,6 +71,15 @@ var vectorGeneric = Vector{
 			sums[i%4] += float32(d * d)
 		}
 		return sum4(&sums)
+	},
+	CountBeyond: func(a []float32, s float32) float32 {
+		count := 0
+		for _, x := range a {
+			if x > s || -x > s {
+				count++
+			}
+		}
+		return float32(count)
 	},
 	ExpSum: func(out, a []float32, s, t float32) float32 {
 		for i, x := range a[:len(out)] {

@@ -108,6 +108,18 @@ func vectorCeilNEON(n int, out, a, b, sums *float32, s, t float32)
 func vectorRoundNEON(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
+func vectorLogNEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorSinNearNEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorCosNearNEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorSignNEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
 func vectorHardSwishNEON(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
@@ -124,6 +136,9 @@ func vectorLargestOfColumnsNEON(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
 func vectorSumSquaresNEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorCountBeyondNEON(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
 func vectorExpSumNEON(n int, out, a, b, sums *float32, s, t float32)
@@ -183,12 +198,17 @@ var vectorNEON = Vector{
 	Floor:                   floorNEON,
 	Ceil:                    ceilNEON,
 	Round:                   roundNEON,
+	Log:                     logNEON,
+	SinNear:                 sinNearNEON,
+	CosNear:                 cosNearNEON,
+	Sign:                    signNEON,
 	HardSwish:               hardSwishNEON,
 	Sum:                     sumNEON,
 	Largest:                 largestNEON,
 	Smallest:                smallestNEON,
 	LargestOfColumns:        largestOfColumnsNEON,
 	SumSquares:              sumSquaresNEON,
+	CountBeyond:             countBeyondNEON,
 	ExpSum:                  expSumNEON,
 	ExpSumOfColumns:         expSumOfColumnsNEON,
 	FromFloat16:             fromFloat16NEON,
@@ -754,6 +774,66 @@ func roundNEON(out, a []float32) {
 	}
 }
 
+func logNEON(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorLogNEON(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]float32
+		var z [4]float32
+		copy(x[:], a[done:])
+		vectorLogNEON(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func sinNearNEON(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorSinNearNEON(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]float32
+		var z [4]float32
+		copy(x[:], a[done:])
+		vectorSinNearNEON(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func cosNearNEON(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorCosNearNEON(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]float32
+		var z [4]float32
+		copy(x[:], a[done:])
+		vectorCosNearNEON(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func signNEON(out, a []float32) {
+	a = a[:len(out)]
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorSignNEON(whole, &out[0], &a[0], nil, nil, 0, 0)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]float32
+		var z [4]float32
+		copy(x[:], a[done:])
+		vectorSignNEON(1, &z[0], &x[0], nil, nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
 func hardSwishNEON(out, a []float32) {
 	a = a[:len(out)]
 	whole := len(a) / 4
@@ -845,6 +925,20 @@ func sumSquaresNEON(a []float32, s float32) float32 {
 		}
 		copy(x[:], a[done:])
 		vectorSumSquaresNEON(1, nil, &x[0], nil, &sums[0], s, 0)
+	}
+	return sum4(&sums)
+}
+
+func countBeyondNEON(a []float32, s float32) float32 {
+	var sums [4]float32
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorCountBeyondNEON(whole, nil, &a[0], nil, &sums[0], s, 0)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]float32
+		copy(x[:], a[done:])
+		vectorCountBeyondNEON(1, nil, &x[0], nil, &sums[0], s, 0)
 	}
 	return sum4(&sums)
 }

@@ -77,6 +77,15 @@ var vectorCases = []vectorCase{
 		}
 		return a
 	}),
+	oneOperand("Log", 2, func(v *Vector) func(out, a []float32) { return v.Log }, math.Log),
+	oneOperand("Sin", 2, func(v *Vector) func(out, a []float32) { return v.Sin }, math.Sin),
+	oneOperand("Cos", 2, func(v *Vector) func(out, a []float32) { return v.Cos }, math.Cos),
+	oneOperand("Sign", 0, func(v *Vector) func(out, a []float32) { return v.Sign }, func(a float64) float64 {
+		if a > 0 || a < 0 {
+			return math.Copysign(1, a)
+		}
+		return a
+	}),
 	oneOperand("Floor", 0, func(v *Vector) func(out, a []float32) { return v.Floor }, math.Floor),
 	oneOperand("Ceil", 0, func(v *Vector) func(out, a []float32) { return v.Ceil }, math.Ceil),
 	oneOperand("Round", 0, func(v *Vector) func(out, a []float32) { return v.Round }, math.RoundToEven),
@@ -224,6 +233,15 @@ func TestEveryTableFoldsSlices(t *testing.T) {
 				}
 			}
 			close("sum", table.Sum(a), sum, 3*float64(n))
+			beyond := 0.0
+			for _, x := range a {
+				if math.Abs(float64(x)) > 2.5 {
+					beyond++
+				}
+			}
+			if got := table.CountBeyond(a, 2.5); float64(got) != beyond {
+				t.Fatalf("%s: %v of %d are beyond, want %v", table.Name, got, n, beyond)
+			}
 			close("sum of squares", table.SumSquares(a, s), squares, squares)
 			if n == 0 {
 				continue
@@ -286,6 +304,30 @@ func TestEveryTableFoldsColumns(t *testing.T) {
 	}
 }
 
+func TestSinesKeepTheSignOfZeroAndFindLargeAnglesBesideNaN(t *testing.T) {
+	nan, negative := float32(math.NaN()), float32(math.Copysign(0, -1))
+	for _, table := range Available() {
+		for at := range 70 {
+			x := slices.Repeat([]float32{nan}, 70)
+			x[at] = 1e10
+			table.Sin(x, x)
+			if want := float32(math.Sin(1e10)); x[at] != want {
+				t.Fatalf("%s: element %d is %v, want %v", table.Name, at, x[at], want)
+			}
+		}
+		y := []float32{negative, 0, -1e-40}
+		table.Sin(y, y)
+		if !math.Signbit(float64(y[0])) || math.Signbit(float64(y[1])) || y[2] != -1e-40 {
+			t.Errorf("%s: sines of small numbers are %v", table.Name, y)
+		}
+		z := []float32{negative}
+		table.Sign(z, z)
+		if z[0] != 0 {
+			t.Errorf("%s: the sign of 0 is %v", table.Name, z[0])
+		}
+	}
+}
+
 func BenchmarkVector(b *testing.B) {
 	const n = 4096
 	x, y, out := make([]float32, n), make([]float32, n), make([]float32, n)
@@ -300,6 +342,8 @@ func BenchmarkVector(b *testing.B) {
 			"Tanh":     func() { table.Tanh(out, x) },
 			"Logistic": func() { table.Logistic(out, x) },
 			"GeluTanh": func() { table.GeluTanh(out, x) },
+			"Log":      func() { table.Log(out, x) },
+			"Sin":      func() { table.Sin(out, x) },
 			"Sum":      func() { table.Sum(x) },
 			"ExpSum":   func() { table.ExpSum(out, x, 2, 1) },
 		} {
@@ -338,6 +382,14 @@ func TestFunctionsAreWithinTheirStatedError(t *testing.T) {
 			}
 			return x
 		}, -20, 1, 3},
+		{"log", func(v *Vector) func(out, a []float32) { return v.Log }, math.Log, 0.01, 4, 2},
+		{"log of large numbers", func(v *Vector) func(out, a []float32) { return v.Log }, math.Log, 1, 1e38, 2},
+		{"log of denormal numbers", func(v *Vector) func(out, a []float32) { return v.Log }, math.Log, 1e-45, 1e-37, 2},
+		{"sine", func(v *Vector) func(out, a []float32) { return v.Sin }, math.Sin, -10, 10, 2},
+		{"cosine", func(v *Vector) func(out, a []float32) { return v.Cos }, math.Cos, -10, 10, 2},
+		{"sine of large angles", func(v *Vector) func(out, a []float32) { return v.Sin }, math.Sin, -140000, 140000, 2},
+		{"cosine of large angles", func(v *Vector) func(out, a []float32) { return v.Cos }, math.Cos, -140000, 140000, 2},
+		{"sine of huge angles", func(v *Vector) func(out, a []float32) { return v.Sin }, math.Sin, -1e38, 1e38, 2},
 		{"logistic", func(v *Vector) func(out, a []float32) { return v.Logistic }, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, -80, 30, 4},
 	} {
 		const steps = 1 << 16

@@ -145,6 +145,9 @@ func (m *machine) floor(a operand) operand { return m.do("floor", a) }
 func (m *machine) ceil(a operand) operand  { return m.do("ceil", a) }
 func (m *machine) even(a operand) operand  { return m.do("even", a) }
 
+// real is the whole number that the bits of a are.
+func (m *machine) real(a operand) operand { return m.do("toReal", a) }
+
 // Bit by bit.
 func (m *machine) and(a, b operand) operand { return m.do("and", a, b) }
 func (m *machine) or(a, b operand) operand  { return m.do("or", a, b) }

@@ -1,5 +1,7 @@
 package main
 
+import "math"
+
 // vectorKernels are the loops on float32 slices. Formulas and errors stand with
 // the functions of package simd (vector.go).
 func vectorKernels() []vectorKernel {
@@ -57,6 +59,12 @@ func vectorKernels() []vectorKernel {
 	unary("Floor", 4, (*machine).floor)
 	unary("Ceil", 4, (*machine).ceil)
 	unary("Round", 4, (*machine).even)
+	unary("Log", 2, logarithm)
+	unary("SinNear", 2, func(m *machine, x operand) operand { return wave(m, x, 0) })
+	unary("CosNear", 2, func(m *machine, x operand) operand { return wave(m, x, 1) })
+	unary("Sign", 4, func(m *machine, x operand) operand {
+		return m.less(x, m.number(0), m.number(-1), m.less(m.number(0), x, m.number(1), x))
+	})
 	unary("HardSwish", 2, func(m *machine, x operand) operand {
 		return m.mul(x, m.mul(m.min(m.number(6), m.max(m.number(0), m.add(x, m.number(3)))), m.number(1.0/6)))
 	})
@@ -73,6 +81,9 @@ func vectorKernels() []vectorKernel {
 		vectorKernel{name: "SumSquares", inputs: 1, scalars: 1, copies: 4, folds: "add", body: func(m *machine, x, s []operand) operand {
 			d := m.sub(x[0], s[0])
 			return m.mul(d, d)
+		}},
+		vectorKernel{name: "CountBeyond", inputs: 1, scalars: 1, copies: 4, folds: "add", body: func(m *machine, x, s []operand) operand {
+			return m.less(s[0], m.and(x[0], m.bits(1<<31-1)), m.number(1), m.number(0))
 		}},
 		vectorKernel{name: "ExpSum", inputs: 1, scalars: 2, writes: true, copies: 2, folds: "add", body: func(m *machine, x, s []operand) operand {
 			return exp(m, m.mul(m.sub(x[0], s[0]), s[1]))
@@ -145,6 +156,68 @@ func geluErf(m *machine, x operand) operand {
 	p = m.fma(m.mul(rest, half), p, p)
 	below := m.mul(p, exp(m, m.mul(square, half)))
 	return m.mul(x, m.less(x, m.number(0), below, m.sub(m.number(1), below)))
+}
+
+// logarithm is ln x: x = m·2ⁿ with √½ ≤ m < √2, and with f = m − 1, ln m is
+// f − f²/2 + f³·p(f) with Cephes' polynomial (logf); ln 2 is in two parts.
+func logarithm(m *machine, x operand) operand {
+	// Denormal numbers become normal ones.
+	small := m.number(0x1p-126)
+	normal := m.less(x, small, m.mul(x, m.number(1<<23)), x)
+	bias := m.less(x, small, m.number(127+23), m.number(127))
+	// The exponent's bits as a whole number are 2²³ times the exponent.
+	n := m.sub(m.mul(m.real(m.and(normal, m.bits(0xFF<<23))), m.number(0x1p-23)), bias)
+	part := m.or(m.and(normal, m.bits(1<<23-1)), m.number(1))
+	root := m.number(1.41421356)
+	n = m.less(root, part, m.add(n, m.number(1)), n)
+	f := m.sub(m.less(root, part, m.mul(part, m.number(0.5)), part), m.number(1))
+	p := m.fma(f, m.number(7.0376836292e-2), m.number(-1.1514610310e-1))
+	for _, c := range []float64{1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1} {
+		p = m.fma(p, f, m.number(c))
+	}
+	square := m.mul(f, f)
+	p = m.mul(m.mul(p, f), square)
+	p = m.fma(n, m.number(-2.12194440e-4), p)
+	p = m.fma(square, m.number(-0.5), p)
+	y := m.fma(n, m.number(0.693359375), m.add(f, p))
+	// 0 gives −∞, what is below NaN; ∞ and NaN stay.
+	edge := m.less(x, m.number(0), m.bits(0x7FC00000), m.bits(0xFF800000))
+	y = m.less(m.number(0), x, y, edge)
+	return m.less(x, m.bits(0x7F800000), y, x)
+}
+
+// wave is sin(x + turn·π/2) for turn 0 or 1 and |x| ≤ 2¹⁷: x = n·π/2 + r with
+// |r| ≤ π/4, π/2 in three parts (Cody and Waite), and the sine or cosine of r by
+// Cephes' polynomials (sinf, cosf).
+func wave(m *machine, x operand, turn int) operand {
+	const magic = 3 << 22 // rounds to a whole number when added, which stands in the low bits
+	sum := m.fma(x, m.number(2/math.Pi), m.number(magic))
+	n := m.sub(sum, m.number(magic))
+	const high = float32(math.Pi / 2)
+	middle := float32(math.Pi/2 - float64(high))
+	low := math.Pi/2 - float64(high) - float64(middle) + 6.123233995736766e-17
+	r := m.fnma(n, m.number(float64(high)), x)
+	r = m.fnma(n, m.number(float64(middle)), r)
+	r = m.fnma(n, m.number(low), r)
+	if turn > 0 {
+		sum = m.add(sum, m.number(float64(turn)))
+	}
+	z := m.mul(r, r)
+	sine := m.fma(z, m.number(-1.9515295891e-4), m.number(8.3321608736e-3))
+	sine = m.fma(sine, z, m.number(-1.6666654611e-1))
+	sine = m.fma(m.mul(sine, z), r, r)
+	cosine := m.fma(z, m.number(2.443315711809948e-5), m.number(-1.388731625493765e-3))
+	cosine = m.fma(cosine, z, m.number(4.166664568298827e-2))
+	cosine = m.fma(cosine, z, m.number(-0.5))
+	cosine = m.fma(cosine, z, m.number(1))
+	one := m.number(1)
+	y := m.less(one, m.or(m.and(sum, m.bits(1)), one), cosine, sine)
+	y = m.xor(y, m.less(one, m.or(m.and(sum, m.bits(2)), one), m.bits(1<<31), m.bits(0)))
+	if turn > 0 {
+		return y
+	}
+	// Of small numbers the sine is the number, zeros with their sign.
+	return m.less(m.and(x, m.bits(1<<31-1)), m.number(0x1p-12), x, y)
 }
 
 // logistic is 1/(1+e⁻ˣ).

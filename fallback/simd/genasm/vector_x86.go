@@ -260,6 +260,9 @@ func (v *x86Vectors) instruction(r *registers, i int, in instruction) {
 	case "sqrt":
 		a, suffix := memory(args[0])
 		v.op("VSQRTPS%s %s, %s", suffix, a, result())
+	case "toReal":
+		a := inRegister(args[0])
+		v.op("VCVTDQ2PS %s, %s", a, result())
 	case "even", "floor", "ceil":
 		name := "VROUNDPS"
 		if v.letter == "Z" {
