@@ -23,6 +23,7 @@ func init() {
 		Options: []delegate.Option{
 			{Name: "threads", Default: 0, Max: maxThreads, Help: "goroutines that compute at once; 0 for one a CPU"},
 			{Name: "cpus", Default: anyCPU, Help: "the CPUs that compute: any, big (the fast ones of a phone), or a list like 4-7; Linux and Android only. threads is one each then, unless it says less"},
+			{Name: "cache", Default: "auto", OneOf: []string{"auto", "off"}, Aside: true, Help: "packed weights of large models are kept in files of the user's cache; off to pack them at each start"},
 			{Name: "fusion", Default: true, Help: "several operators are computed together where that is faster; false to look for a mistake"},
 		},
 		Open: func(options map[string]any) (delegate.Backend, error) {
@@ -30,7 +31,11 @@ func init() {
 			if err != nil {
 				return nil, err
 			}
-			return New(Options{Threads: options["threads"].(int), CPUs: cpus, NoFusion: !options["fusion"].(bool)}), nil
+			o := Options{Threads: options["threads"].(int), CPUs: cpus, NoFusion: !options["fusion"].(bool)}
+			if options["cache"] == "auto" {
+				o.Cache = packFolder()
+			}
+			return New(o), nil
 		},
 	})
 }
@@ -48,10 +53,15 @@ type Options struct {
 	CPUs []int
 	// NoFusion runs operators one by one.
 	NoFusion bool
+	// Cache is a folder for the packed weights of large models; empty for none.
+	Cache string
 
 	// widened is for tests: weights of up to so many elements become float32;
 	// 0 for widenedWeights.
 	widened int
+	// cachedModel is for tests, too: the least bytes of stored weights for which
+	// Cache is used; 0 for the constant of that name.
+	cachedModel int
 }
 
 // New makes the backend.

@@ -76,9 +76,12 @@ func compile(ctx context.Context, m *graph.Model, o Options) (e *executable, err
 	if err := guard(func() error { return e.fold(ctx) }); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
 	}
+	e.useCache(o)
 	if err := guard(e.prepare); err != nil {
+		e.cache.close()
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
 	}
+	e.cache.prune()
 	e.release()
 	return e, nil
 }
@@ -214,6 +217,28 @@ func (n *node) inflates() bool {
 		out += v.size
 	}
 	return out > max(1<<16, 64*in)
+}
+
+// useCache lets the nodes keep their packed weights in files if they are large
+// together.
+func (e *executable) useCache(o Options) {
+	total := 0
+	for _, v := range e.values {
+		if v.stored != nil {
+			total += len(v.stored.data)
+		}
+	}
+	least := o.cachedModel
+	if least == 0 {
+		least = cachedModel
+	}
+	if o.Cache == "" || total < least {
+		return
+	}
+	e.cache.folder = o.Cache
+	for _, n := range e.nodes {
+		n.cache = &e.cache
+	}
 }
 
 // prepare goes through the nodes with the present shapes of the inputs, and

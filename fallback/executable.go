@@ -32,6 +32,8 @@ type executable struct {
 	// first says which outputs stand in the list for the first time.
 	first []bool
 	pool  *pool
+	// cache has the packed weights that lie in files.
+	cache packCache
 	// budget is what the nodes have reserved.
 	budget *budget
 	// arena holds the activations; made at the first run.
@@ -265,6 +267,7 @@ func (e *executable) Close() error {
 	defer e.end()
 	e.closed = true
 	e.values, e.nodes, e.steps, e.inputs, e.outputs, e.arena = nil, nil, nil, nil, nil, nil
+	e.cache.close()
 	return nil
 }
 

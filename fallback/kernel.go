@@ -163,6 +163,8 @@ type node struct {
 	kernel  *kernel
 	pool    *pool
 	budget  *budget
+	// cache keeps large packed weights; nil for none.
+	cache *packCache
 	// reserved is the node's part of the budget.
 	reserved int
 	// state belongs to the kernel and outlives prepare: packed weights.

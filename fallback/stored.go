@@ -1,6 +1,7 @@
 package fallback
 
 import (
+	"math"
 	"slices"
 	"unsafe"
 
@@ -31,6 +32,7 @@ type storedWeights struct {
 	scales []float32
 	block  int
 	zero   float32
+	sum    []byte // hash of data, once it is known
 }
 
 // keepStored is what a node that could be folded makes when that need not
@@ -41,7 +43,7 @@ func (e *executable) keepStored(n *node) *storedWeights {
 		return nil
 	}
 	x, y := n.in[0], n.out[0]
-	if !e.large(y.shape) || !e.onlyReadBy(y, weightsOfProduct) {
+	if !e.large(y.shape, x.nibbles != nil) || !e.onlyReadBy(y, weightsOfProduct) {
 		return nil
 	}
 	s := &storedWeights{kind: x.tensor.Type, data: x.data}
@@ -71,8 +73,13 @@ func (e *executable) keepStored(n *node) *storedWeights {
 // large reports whether weights [columns, …] are stored as they are. Those of few
 // elements are not, see widenedWeights. Nor are those of few columns: each line
 // of an image is a product of its own then, and would widen all panels.
-func (e *executable) large(shape []int) bool {
-	if len(shape) == 0 || sizeOf(shape) <= e.widened {
+// Integers of 4 bits take two steps, so that they are to be four times as many.
+func (e *executable) large(shape []int, nibbles bool) bool {
+	least := e.widened
+	if nibbles && least > 1 {
+		least = min(least, math.MaxInt/4) * 4
+	}
+	if len(shape) == 0 || sizeOf(shape) <= least {
 		return false
 	}
 	table := simd.Active()
@@ -105,22 +112,32 @@ func (n *node) packConstant(w *value, offset, columns, depth int) *packed {
 	p := &packed{table: simd.Active(), columns: columns, depth: depth, kind: s.kind, zero: s.zero}
 	size := p.panels() * p.table.Columns * depth
 	parts := (depth + p.table.Depth - 1) / p.table.Depth * p.panels()
+	bytes := size * graph.ElementBits(s.kind) / 8
+	if s.kind != graph.Float16 {
+		p.packScales(s, offset/depth)
+	}
+	key := ""
+	if n.cache != nil {
+		key = s.key(p, n.pool, offset)
+		if p.stored = n.cache.get(key, bytes); p.stored != nil {
+			return p
+		}
+	}
+	p.stored = graph.AlignedBytes(bytes)
 	switch s.kind {
 	case graph.Float16:
-		p.stored = graph.AlignedBytes(2 * size)
 		n.pool.each(parts, func(i int) {
 			packStored(p, i, graph.View[uint16](p.stored), graph.View[uint16](s.data)[offset:])
 		})
 	case graph.Int4:
-		p.packScales(s, offset/depth)
-		p.stored = graph.AlignedBytes(size / 2)
 		n.pool.each(parts, func(i int) { packNibbles(p, i, s.data, offset) })
 	case graph.Int8:
-		p.packScales(s, offset/depth)
-		p.stored = graph.AlignedBytes(size)
 		n.pool.each(parts, func(i int) {
 			packStored(p, i, graph.View[int8](p.stored), graph.View[int8](s.data)[offset:])
 		})
+	}
+	if n.cache != nil {
+		p.stored = n.cache.put(key, p.stored)
 	}
 	return p
 }
