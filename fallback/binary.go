@@ -25,8 +25,8 @@ func init() {
 	registerArithmetic(schema.BuiltinOperatorSQUARED_DIFFERENCE, onLines(vectors.SquaredDifference, vectors.SquaredDifferenceScalar, vectors.SquaredDifferenceScalar), squaredDifferenceLines[int32], nil, none)
 	registerArithmetic(schema.BuiltinOperatorMAXIMUM, onLines(vectors.Max, vectors.MaxScalar, vectors.MaxScalar), perElement(largest[int32]), perElement(largest[int64]), none)
 	registerArithmetic(schema.BuiltinOperatorMINIMUM, onLines(vectors.Min, vectors.MinScalar, vectors.MinScalar), perElement(smallest[int32]), perElement(smallest[int64]), none)
-	registerArithmetic(schema.BuiltinOperatorPOW, perElement(powFloat), perElement(powInteger), nil, none)
-	registerArithmetic(schema.BuiltinOperatorFLOOR_DIV, perElement(func(a, b float32) float32 { return float32(math.Floor(float64(a / b))) }), perElement(floorDivide[int32]), perElement(floorDivide[int64]), none)
+	registerArithmetic(schema.BuiltinOperatorPOW, powLines, perElement(powInteger), nil, none)
+	registerArithmetic(schema.BuiltinOperatorFLOOR_DIV, floorDivideLines, perElement(floorDivide[int32]), perElement(floorDivide[int64]), none)
 	registerArithmetic(schema.BuiltinOperatorFLOOR_MOD, perElement(floorModFloat), perElement(floorMod[int32]), perElement(floorMod[int64]), none)
 	registerArithmetic(schema.BuiltinOperatorATAN2, perElement(func(a, b float32) float32 { return float32(math.Atan2(float64(a), float64(b))) }), nil, nil, none)
 }
@@ -227,6 +227,63 @@ func squaredDifferenceLines[T number](out, a, b []T, sa, sb int) {
 
 func largest[T number](a, b T) T  { return max(a, b) }
 func smallest[T number](a, b T) T { return min(a, b) }
+
+// floorDivideLines is ⌊a/b⌋, of the quotient rounded to float32.
+func floorDivideLines(out, a, b []float32, sa, sb int) {
+	quotients(out, a, b, sa, sb)
+	vectors.Floor(out, out)
+}
+
+var quotients = onLines(vectors.Div, vectors.DivScalar, vectors.ScalarDiv)
+
+// powLines is aᵇ. Exponents that are the same for a line, and frequent ones, have
+// loops that give the same, but for a unit in the last place.
+func powLines(out, a, b []float32, sa, sb int) {
+	if sb == 0 && sa == 1 {
+		a = a[:len(out)]
+		switch b[0] {
+		case 1:
+			copy(out, a)
+			return
+		case 2:
+			vectors.Mul(out, a, a)
+			return
+		case 3:
+			for i, x := range a {
+				d := float64(x)
+				out[i] = float32(d * d * d)
+			}
+			return
+		case -1:
+			vectors.ScalarDiv(out, a, 1)
+			return
+		case 0.5, -0.5:
+			rootLine(out, a, b[0] < 0)
+			return
+		}
+	}
+	powers(out, a, b, sa, sb)
+}
+
+var powers = perElement(powFloat)
+
+// rootLine is the power 0.5, or −0.5: of −∞ that of ∞, and of −0 that of 0, in
+// which it is not the root.
+func rootLine(out, a []float32, inverse bool) {
+	for i, x := range a {
+		switch {
+		case math.IsInf(float64(x), -1):
+			x = infinity
+		case x == 0:
+			x = 0
+		}
+		d := math.Sqrt(float64(x))
+		if inverse {
+			d = 1 / d
+		}
+		out[i] = float32(d)
+	}
+}
 
 func powFloat(a, b float32) float32 { return float32(math.Pow(float64(a), float64(b))) }
 

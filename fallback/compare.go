@@ -1,24 +1,33 @@
 package fallback
 
 import (
+	"fmt"
+
 	"nanoflux/delegate"
 	"nanoflux/graph"
 	"nanoflux/graph/schema"
 )
 
 func init() {
-	registerComparison(schema.BuiltinOperatorEQUAL, func(c int) bool { return c == 0 })
-	registerComparison(schema.BuiltinOperatorNOT_EQUAL, func(c int) bool { return c != 0 })
-	registerComparison(schema.BuiltinOperatorLESS, func(c int) bool { return c == -1 })
-	registerComparison(schema.BuiltinOperatorLESS_EQUAL, func(c int) bool { return c == -1 || c == 0 })
-	registerComparison(schema.BuiltinOperatorGREATER, func(c int) bool { return c == 1 })
-	registerComparison(schema.BuiltinOperatorGREATER_EQUAL, func(c int) bool { return c == 1 || c == 0 })
+	registerComparison(schema.BuiltinOperatorEQUAL, equalLines[float32], equalLines[int32], equalLines[int64])
+	registerComparison(schema.BuiltinOperatorNOT_EQUAL, unequalLines[float32], unequalLines[int32], unequalLines[int64])
+	registerComparison(schema.BuiltinOperatorLESS, lessLines[float32], lessLines[int32], lessLines[int64])
+	registerComparison(schema.BuiltinOperatorLESS_EQUAL, atMostLines[float32], atMostLines[int32], atMostLines[int64])
+	registerComparison(schema.BuiltinOperatorGREATER, swapped(lessLines[float32]), swapped(lessLines[int32]), swapped(lessLines[int64]))
+	registerComparison(schema.BuiltinOperatorGREATER_EQUAL, swapped(atMostLines[float32]), swapped(atMostLines[int32]), swapped(atMostLines[int64]))
 
-	logical := func(code graph.OpCode, f func(a, b bool) bool) {
-		registerBinary(code, graph.Bool, graph.Bool, perElement(f), nil)
-	}
-	logical(schema.BuiltinOperatorLOGICAL_AND, func(a, b bool) bool { return a && b })
-	logical(schema.BuiltinOperatorLOGICAL_OR, func(a, b bool) bool { return a || b })
+	registerBinary(schema.BuiltinOperatorLOGICAL_AND, graph.Bool, graph.Bool, func(out, a, b []bool, sa, sb int) {
+		for i := range out {
+			x, y := a[i*sa], b[i*sb] // read both: no branch
+			out[i] = x && y
+		}
+	}, nil)
+	registerBinary(schema.BuiltinOperatorLOGICAL_OR, graph.Bool, graph.Bool, func(out, a, b []bool, sa, sb int) {
+		for i := range out {
+			x, y := a[i*sa], b[i*sb]
+			out[i] = x || y
+		}
+	}, nil)
 	register(schema.BuiltinOperatorLOGICAL_NOT, mapKernel(graph.Bool, graph.Bool, func(*graph.Op) func(out, in []bool) {
 		return func(out, in []bool) {
 			for i, v := range in {
@@ -30,26 +39,66 @@ func init() {
 	register(schema.BuiltinOperatorSELECT, kernel{accepts: acceptsSelect, prepare: prepareSelect})
 }
 
-// registerComparison registers a comparison for the types it is used with;
-// holds gets −1, 0, 1 for less, equal, greater, and 2 when a NaN is involved.
-func registerComparison(code graph.OpCode, holds func(int) bool) {
-	registerBinary(code, graph.Float32, graph.Bool, perElement(compareWith[float32](holds)), nil)
-	registerBinary(code, graph.Int32, graph.Bool, perElement(compareWith[int32](holds)), nil)
-	registerBinary(code, graph.Int64, graph.Bool, perElement(compareWith[int64](holds)), nil)
+// registerComparison registers a comparison for the types it is used with. All
+// but NOT_EQUAL are false where a NaN is involved.
+func registerComparison(code graph.OpCode, f32 lineFunc[float32, bool], i32 lineFunc[int32, bool], i64 lineFunc[int64, bool]) {
+	registerBinary(code, graph.Float32, graph.Bool, f32, nil)
+	registerBinary(code, graph.Int32, graph.Bool, i32, nil)
+	registerBinary(code, graph.Int64, graph.Bool, i64, nil)
 }
 
-func compareWith[T number](holds func(int) bool) func(a, b T) bool {
-	return func(a, b T) bool {
-		switch {
-		case a < b:
-			return holds(-1)
-		case a > b:
-			return holds(1)
-		case a == b:
-			return holds(0)
+// Each comparison has loops of its own: a call for each element would take longer
+// than the comparison.
+
+func lessLines[T number](out []bool, a, b []T, sa, sb int) {
+	if sa == 1 && sb == 1 {
+		a, b = a[:len(out)], b[:len(out)]
+		for i := range out {
+			out[i] = a[i] < b[i]
 		}
-		return holds(2)
+		return
 	}
+	for i := range out {
+		out[i] = a[i*sa] < b[i*sb]
+	}
+}
+
+func atMostLines[T number](out []bool, a, b []T, sa, sb int) {
+	if sa == 1 && sb == 1 {
+		a, b = a[:len(out)], b[:len(out)]
+		for i := range out {
+			out[i] = a[i] <= b[i]
+		}
+		return
+	}
+	for i := range out {
+		out[i] = a[i*sa] <= b[i*sb]
+	}
+}
+
+func equalLines[T number](out []bool, a, b []T, sa, sb int) {
+	if sa == 1 && sb == 1 {
+		a, b = a[:len(out)], b[:len(out)]
+		for i := range out {
+			out[i] = a[i] == b[i]
+		}
+		return
+	}
+	for i := range out {
+		out[i] = a[i*sa] == b[i*sb]
+	}
+}
+
+func unequalLines[T number](out []bool, a, b []T, sa, sb int) {
+	equalLines(out, a, b, sa, sb)
+	for i, same := range out {
+		out[i] = !same
+	}
+}
+
+// swapped makes b > a of a < b.
+func swapped[T number](f lineFunc[T, bool]) lineFunc[T, bool] {
+	return func(out []bool, a, b []T, sa, sb int) { f(out, b, a, sb, sa) }
 }
 
 func acceptsSelect(o operands) *delegate.Refusal {
@@ -76,25 +125,85 @@ func prepareSelect(n *node) (compute, error) {
 	if err := n.shape(0, shape...); err != nil {
 		return nil, err
 	}
-	size := elementSize(n.out[0].tensor.Type)
 	total := n.out[0].elements()
 	l := newLines(shape, n.in[0].shape, n.in[1].shape, n.in[2].shape)
-	chooseLines := func(from, to int) {
-		conditions, x, y, out := n.in[0].data, n.in[1].data, n.in[2].data, n.out[0].data
+	var choose func(line, from, to int)
+	switch size := elementSize(n.out[0].tensor.Type); size {
+	case 1:
+		choose = chooser(n, &l, chooseElements[uint8])
+	case 2:
+		choose = chooser(n, &l, chooseElements[uint16])
+	case 4:
+		choose = chooser(n, &l, chooseFloats)
+	case 8:
+		choose = chooser(n, &l, chooseElements[uint64])
+	default:
+		return nil, fmt.Errorf("elements of %d bytes", size)
+	}
+	if l.count() == 1 {
+		some := func(from, to int) { choose(0, from, to) }
+		return func() { n.pool.chunks(total, 1<<13, some) }, nil
+	}
+	some := func(from, to int) {
 		for line := from; line < to; line++ {
-			c, a, b := l.offset(0, line), l.offset(1, line), l.offset(2, line)
-			for i := range l.length {
-				source, at := y, b+i*l.lineStrides[2]
-				if conditions[c+i*l.lineStrides[0]] != 0 {
-					source, at = x, a+i*l.lineStrides[1]
-				}
-				copy(out[(line*l.length+i)*size:][:size], source[at*size:])
-			}
+			choose(line, 0, l.length)
 		}
 	}
 	return func() {
 		if total > 0 {
-			n.pool.chunks(l.count(), 1+(1<<12)/l.length, chooseLines)
+			n.pool.chunks(l.count(), 1+(1<<13)/l.length, some)
 		}
 	}, nil
+}
+
+// chooser makes the function that chooses elements [from, to) of a line.
+func chooser[T graph.Element](n *node, l *lines, choose func(out []T, conditions []uint8, x, y []T, sc, sx, sy int)) func(line, from, to int) {
+	return func(line, from, to int) {
+		c, x, y, out := n.in[0].data, graph.View[T](n.in[1].data), graph.View[T](n.in[2].data), graph.View[T](n.out[0].data)
+		sc, sx, sy := l.lineStrides[0], l.lineStrides[1], l.lineStrides[2]
+		choose(out[line*l.length+from:line*l.length+to], c[l.offset(0, line)+from*sc:], x[l.offset(1, line)+from*sx:], y[l.offset(2, line)+from*sy:], sc, sx, sy)
+	}
+}
+
+// chooseElements makes each element of out that of x where the condition holds,
+// else that of y; the strides are 1 or 0.
+func chooseElements[T graph.Element](out []T, conditions []uint8, x, y []T, sc, sx, sy int) {
+	for i := range out {
+		v := y[i*sy]
+		if conditions[i*sc] != 0 {
+			v = x[i*sx]
+		}
+		out[i] = v
+	}
+}
+
+// chooseFloats is chooseElements for elements of 4 bytes, whatever they are.
+func chooseFloats(out []float32, conditions []uint8, x, y []float32, sc, sx, sy int) {
+	if len(out) == 0 {
+		return
+	}
+	if sc == 0 && conditions[0] != 0 {
+		fillLine(out, x, sx)
+		return
+	}
+	fillLine(out, y, sy)
+	switch {
+	case sc == 0:
+	case sx == 1:
+		vectors.Choose(out, conditions, x)
+	default:
+		vectors.ChooseScalar(out, conditions, x[0])
+	}
+}
+
+// fillLine copies x, or its first element where the stride is 0.
+func fillLine(out, x []float32, stride int) {
+	if stride == 1 {
+		copy(out, x[:len(out)])
+		return
+	}
+	v := x[0]
+	for i := range out {
+		out[i] = v
+	}
 }

@@ -1,6 +1,7 @@
 package fallback
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/big"
@@ -272,6 +273,54 @@ func TestPowersOfIntegersAreThoseOfBigNumbers(t *testing.T) {
 			want := int32(uint32(exact.Mod(exact, modulus).Uint64()))
 			if got := powInteger(a, b); got != want {
 				t.Fatalf("%d to the power %d is %d, want %d", a, b, got, want)
+			}
+		}
+	}
+}
+
+func TestPowersWithFrequentExponentsAreThoseOfAnyExponent(t *testing.T) {
+	r := seeded(t)
+	x := append([]float32(nil), specials...)
+	for range 500 {
+		x = append(x, float32(r.NormFloat64()*3))
+	}
+	for _, exponent := range []float32{1, 2, 3, -1, 0.5, -0.5, 4, -2, 1.5, 0} {
+		out := make([]float32, len(x))
+		powLines(out, x, []float32{exponent}, 1, 0)
+		for i, v := range x {
+			want := powFloat(v, exponent)
+			same := out[i] == want && (want != 0 || math.Signbit(float64(out[i])) == math.Signbit(float64(want)))
+			if !same && !(out[i] != out[i] && want != want) && !(math.Abs(float64(out[i]-want)) <= 1.2e-7*math.Abs(float64(want))) {
+				t.Errorf("%v to the power %v is %v, want %v", v, exponent, out[i], want)
+			}
+		}
+	}
+}
+
+func TestSelectTakesEveryTypeAndStretchesEveryOperand(t *testing.T) {
+	r := seeded(t)
+	types := []graph.TensorType{graph.Float32, graph.Int32, graph.Int64, graph.Int8, graph.Bool, graph.Int16}
+	shapes := [][]int{{3, 1, 70}, {1, 5, 70}, {3, 5, 1}, {3, 5, 70}, {1, 1, 1}, {70}}
+	for _, typ := range types {
+		for range 12 {
+			at := func() []int { return shapes[r.IntN(len(shapes))] }
+			c, x, y := random(r, graph.Bool, at()...), random(r, typ, at()...), random(r, typ, at()...)
+			got := evaluate(t, one(func(b *graph.Builder, in []graph.T) graph.T {
+				return b.Op(schema.BuiltinOperatorSELECT_V2, 0, nil, in, graph.Tensor{Type: typ, Shape: nil, HasRank: false})[0]
+			}), c, x, y)[0]
+			size := elementSize(typ)
+			lines := newLines(got.Shape, c.Shape, x.Shape, y.Shape)
+			for line := range lines.count() {
+				for i := range lines.length {
+					at := func(k int) int { return lines.offset(k, line) + i*lines.lineStrides[k] }
+					from, k := y.Data, at(2)
+					if c.Data[at(0)] != 0 {
+						from, k = x.Data, at(1)
+					}
+					if g, w := got.Data[(line*lines.length+i)*size:][:size], from[k*size:][:size]; !bytes.Equal(g, w) {
+						t.Fatalf("%v, %v ? %v : %v: element %d of line %d is %v, want %v", typ, c.Shape, x.Shape, y.Shape, i, line, g, w)
+					}
+				}
 			}
 		}
 	}

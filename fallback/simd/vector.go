@@ -74,6 +74,10 @@ type Vector struct {
 	LargestOfColumns func(a, sums []float32)
 	ExpSumOfColumns  func(out, a, b, sums []float32, s float32)
 
+	// Choose makes out b where a is not 0, ChooseScalar s; bits stay as they are.
+	Choose       func(out []float32, a []uint8, b []float32)
+	ChooseScalar func(out []float32, a []uint8, s float32)
+
 	// Numbers of IEEE 754's 16 bits become float32, and back, rounded to the
 	// nearest, halves to the even one.
 	FromFloat16 func(out []float32, a []uint16)

@@ -156,6 +156,12 @@ func vectorToFloat16AVX2(n int, out, a, b, sums *float32, s, t float32)
 func vectorFromInt8AVX2(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
+func vectorChooseAVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorChooseScalarAVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
 func vectorFromUint8AVX2(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
@@ -214,6 +220,8 @@ var vectorAVX2 = Vector{
 	FromFloat16:             fromFloat16AVX2,
 	ToFloat16:               toFloat16AVX2,
 	FromInt8:                fromInt8AVX2,
+	Choose:                  chooseAVX2,
+	ChooseScalar:            chooseScalarAVX2,
 	FromUint8:               fromUint8AVX2,
 	FromInt8OfColumns:       fromInt8OfColumnsAVX2,
 }
@@ -1014,6 +1022,41 @@ func fromInt8AVX2(out []float32, a []int8, s, t float32) {
 		var z [8]float32
 		copy(x[:], a[done:])
 		vectorFromInt8AVX2(1, &z[0], asFloats(&x[0]), nil, nil, s, t)
+		copy(out[done:], z[:])
+	}
+}
+
+func chooseAVX2(out []float32, a []uint8, b []float32) {
+	a = a[:len(out)]
+	b = b[:len(out)]
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorChooseAVX2(whole, &out[0], asFloats(&a[0]), &b[0], nil, 0, 0)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]uint8
+		var y [8]float32
+		var z [8]float32
+		copy(x[:], a[done:])
+		copy(y[:], b[done:])
+		copy(z[:], out[done:])
+		vectorChooseAVX2(1, &z[0], asFloats(&x[0]), &y[0], nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func chooseScalarAVX2(out []float32, a []uint8, s float32) {
+	a = a[:len(out)]
+	whole := len(a) / 8
+	if whole > 0 {
+		vectorChooseScalarAVX2(whole, &out[0], asFloats(&a[0]), nil, nil, s, 0)
+	}
+	if done := whole * 8; done < len(a) {
+		var x [8]uint8
+		var z [8]float32
+		copy(x[:], a[done:])
+		copy(z[:], out[done:])
+		vectorChooseScalarAVX2(1, &z[0], asFloats(&x[0]), nil, nil, s, 0)
 		copy(out[done:], z[:])
 	}
 }

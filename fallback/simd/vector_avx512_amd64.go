@@ -156,6 +156,12 @@ func vectorToFloat16AVX512(n int, out, a, b, sums *float32, s, t float32)
 func vectorFromInt8AVX512(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
+func vectorChooseAVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorChooseScalarAVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
 func vectorFromUint8AVX512(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
@@ -214,6 +220,8 @@ var vectorAVX512 = Vector{
 	FromFloat16:             fromFloat16AVX512,
 	ToFloat16:               toFloat16AVX512,
 	FromInt8:                fromInt8AVX512,
+	Choose:                  chooseAVX512,
+	ChooseScalar:            chooseScalarAVX512,
 	FromUint8:               fromUint8AVX512,
 	FromInt8OfColumns:       fromInt8OfColumnsAVX512,
 }
@@ -1014,6 +1022,41 @@ func fromInt8AVX512(out []float32, a []int8, s, t float32) {
 		var z [16]float32
 		copy(x[:], a[done:])
 		vectorFromInt8AVX512(1, &z[0], asFloats(&x[0]), nil, nil, s, t)
+		copy(out[done:], z[:])
+	}
+}
+
+func chooseAVX512(out []float32, a []uint8, b []float32) {
+	a = a[:len(out)]
+	b = b[:len(out)]
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorChooseAVX512(whole, &out[0], asFloats(&a[0]), &b[0], nil, 0, 0)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]uint8
+		var y [16]float32
+		var z [16]float32
+		copy(x[:], a[done:])
+		copy(y[:], b[done:])
+		copy(z[:], out[done:])
+		vectorChooseAVX512(1, &z[0], asFloats(&x[0]), &y[0], nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func chooseScalarAVX512(out []float32, a []uint8, s float32) {
+	a = a[:len(out)]
+	whole := len(a) / 16
+	if whole > 0 {
+		vectorChooseScalarAVX512(whole, &out[0], asFloats(&a[0]), nil, nil, s, 0)
+	}
+	if done := whole * 16; done < len(a) {
+		var x [16]uint8
+		var z [16]float32
+		copy(x[:], a[done:])
+		copy(z[:], out[done:])
+		vectorChooseScalarAVX512(1, &z[0], asFloats(&x[0]), nil, nil, s, 0)
 		copy(out[done:], z[:])
 	}
 }

@@ -98,6 +98,21 @@ var vectorGeneric = Vector{
 			sums[i%genericColumns] += out[i]
 		}
 	},
+	Choose: func(out []float32, a []uint8, b []float32) {
+		a, b = a[:len(out)], b[:len(out)]
+		for i, chosen := range a {
+			if chosen != 0 {
+				out[i] = b[i]
+			}
+		}
+	},
+	ChooseScalar: func(out []float32, a []uint8, s float32) {
+		for i, chosen := range a[:len(out)] {
+			if chosen != 0 {
+				out[i] = s
+			}
+		}
+	},
 	FromFloat16: fromFloat16Generic,
 	ToFloat16:   toFloat16Generic,
 	FromInt8:    fromBytes[int8],

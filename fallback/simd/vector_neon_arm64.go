@@ -156,6 +156,12 @@ func vectorToFloat16NEON(n int, out, a, b, sums *float32, s, t float32)
 func vectorFromInt8NEON(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
+func vectorChooseNEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorChooseScalarNEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
 func vectorFromUint8NEON(n int, out, a, b, sums *float32, s, t float32)
 
 //go:noescape
@@ -214,6 +220,8 @@ var vectorNEON = Vector{
 	FromFloat16:             fromFloat16NEON,
 	ToFloat16:               toFloat16NEON,
 	FromInt8:                fromInt8NEON,
+	Choose:                  chooseNEON,
+	ChooseScalar:            chooseScalarNEON,
 	FromUint8:               fromUint8NEON,
 	FromInt8OfColumns:       fromInt8OfColumnsNEON,
 }
@@ -1014,6 +1022,41 @@ func fromInt8NEON(out []float32, a []int8, s, t float32) {
 		var z [4]float32
 		copy(x[:], a[done:])
 		vectorFromInt8NEON(1, &z[0], asFloats(&x[0]), nil, nil, s, t)
+		copy(out[done:], z[:])
+	}
+}
+
+func chooseNEON(out []float32, a []uint8, b []float32) {
+	a = a[:len(out)]
+	b = b[:len(out)]
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorChooseNEON(whole, &out[0], asFloats(&a[0]), &b[0], nil, 0, 0)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]uint8
+		var y [4]float32
+		var z [4]float32
+		copy(x[:], a[done:])
+		copy(y[:], b[done:])
+		copy(z[:], out[done:])
+		vectorChooseNEON(1, &z[0], asFloats(&x[0]), &y[0], nil, 0, 0)
+		copy(out[done:], z[:])
+	}
+}
+
+func chooseScalarNEON(out []float32, a []uint8, s float32) {
+	a = a[:len(out)]
+	whole := len(a) / 4
+	if whole > 0 {
+		vectorChooseScalarNEON(whole, &out[0], asFloats(&a[0]), nil, nil, s, 0)
+	}
+	if done := whole * 4; done < len(a) {
+		var x [4]uint8
+		var z [4]float32
+		copy(x[:], a[done:])
+		copy(z[:], out[done:])
+		vectorChooseScalarNEON(1, &z[0], asFloats(&x[0]), nil, nil, s, 0)
 		copy(out[done:], z[:])
 	}
 }

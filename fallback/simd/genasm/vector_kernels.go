@@ -97,6 +97,12 @@ func vectorKernels() []vectorKernel {
 		vectorKernel{name: "FromFloat16", inputs: 1, writes: true, copies: 4, reads: float16, body: x0},
 		vectorKernel{name: "ToFloat16", inputs: 1, writes: true, copies: 4, makes: float16, body: x0},
 		vectorKernel{name: "FromInt8", inputs: 1, scalars: 2, writes: true, copies: 4, reads: int8s, body: fromZero},
+		vectorKernel{name: "Choose", inputs: 2, adds: true, writes: true, copies: 4, reads: uint8s, body: func(m *machine, x, _ []operand) operand {
+			return m.less(m.number(0), x[0], x[1], x[2])
+		}},
+		vectorKernel{name: "ChooseScalar", inputs: 1, scalars: 1, adds: true, writes: true, copies: 4, reads: uint8s, body: func(m *machine, x, s []operand) operand {
+			return m.less(m.number(0), x[0], s[0], x[1])
+		}},
 		vectorKernel{name: "FromUint8", inputs: 1, scalars: 2, writes: true, copies: 4, reads: uint8s, body: fromZero},
 		vectorKernel{name: "FromInt8OfColumns", inputs: 1, lanes: true, scalars: 1, writes: true, reads: int8s, body: func(m *machine, x, s []operand) operand {
 			return m.mul(m.sub(x[0], s[0]), x[1])
