@@ -54,7 +54,7 @@ func (e *executable) unpackInt4(m *graph.Model, tensor int) error {
 	}
 	v.size = 4 * count
 	uniform := !slices.ContainsFunc(b.zeros, func(z float32) bool { return z != b.zeros[0] })
-	if fully := func(n *node, i int) bool { return i == 1 && n.op.Code == schema.BuiltinOperatorFULLY_CONNECTED }; uniform && len(v.shape) == 2 && !v.output && e.large(v.shape, true) && e.onlyReadBy(v, fully) {
+	if fully := func(n *node, i int) bool { return i == 1 && n.op.Code == schema.BuiltinOperatorFULLY_CONNECTED }; uniform && len(v.shape) == 2 && !v.output && e.large(v.shape) && e.onlyReadBy(v, fully) {
 		v.data, v.stored = nil, &storedWeights{kind: graph.Int4, data: nibbles, scales: b.scales, zero: b.zeros[0], block: b.size}
 		return nil
 	}

@@ -1,40 +1,56 @@
 package fallback
 
-import "encoding/binary"
+import "nanoflux/graph"
 
-// packNibbles is packStored of 4-bit integers, those of data from offset on. The
-// lower halves of a panel's bytes are its first half, the upper ones its second.
+// Panels of 4-bit integers have two rows in one, of as many bytes as columns: the
+// lower halves are the first rows, the upper ones those after them.
+
+// nibbleRows is how many rows of bytes depth integers of a column take.
+func nibbleRows(depth int) int { return (depth + 1) / 2 }
+
+// bytes is where the panel of elements [from, from+depth) lies in p.stored; only
+// the last elements of depth are an odd number.
+func (p *packed) bytes(panel, from, depth int) []byte {
+	width := p.table.Columns
+	switch p.kind {
+	case graph.Int4:
+		rows := nibbleRows(depth)
+		return p.stored[(from/2*p.panels()+panel*rows)*width:][:rows*width]
+	case graph.Float16:
+		return p.stored[2*(from*p.panels()+panel*depth)*width:][:2*depth*width]
+	}
+	return p.stored[(from*p.panels()+panel*depth)*width:][:depth*width]
+}
+
+// packNibbles is packStored of 4-bit integers, those of data from offset on.
 func packNibbles(p *packed, i int, data []byte, offset int) {
 	from, panel, n := p.place(i)
 	width, column := p.table.Columns, panel*p.table.Columns
-	at, size := from*p.panels()*width+panel*n*width, n*width
-	dst := p.stored[at/2:][:size/2]
+	dst, half := p.bytes(panel, from, n), nibbleRows(n)
 	for c := range min(width, p.columns-column) {
 		first := offset + (column+c)*p.depth + from
-		for k := range n {
-			v := byte(nibble(data, first+k)) & 15
-			if to := k*width + c; to < size/2 {
-				dst[to] |= v
-			} else {
-				dst[to-size/2] |= v << 4
-			}
+		for k := range half {
+			dst[k*width+c] = byte(nibble(data, first+k)) & 15
+		}
+		for k := half; k < n; k++ {
+			dst[(k-half)*width+c] |= byte(nibble(data, first+k)) << 4
 		}
 	}
 }
 
-// spreadNibbles writes the signed integers that packNibbles put in halves of
-// bytes, eight bytes at a time: x−8 for x from 0 to 15 is (x|128)−8 with the
-// upper bit turned, where no byte borrows from the next.
-func spreadNibbles(out, in []byte) {
-	const lower, eight, upper = 0x0F0F0F0F0F0F0F0F, 0x0808080808080808, 0x8080808080808080
-	low, high := out[:len(in)], out[len(in):][:len(in)]
-	for len(in) >= 8 {
-		x := binary.LittleEndian.Uint64(in)
-		binary.LittleEndian.PutUint64(low, ((x&lower^eight|upper)-eight)^upper)
-		binary.LittleEndian.PutUint64(high, ((x>>4&lower^eight|upper)-eight)^upper)
-		in, low, high = in[8:], low[8:], high[8:]
-	}
-	for i, x := range in {
-		low[i], high[i] = byte(int8(x<<4)>>4), byte(int8(x)>>4)
+// widenNibbles writes the panel of elements [from, from+depth) of its columns.
+func (p *packed) widenNibbles(wide []float32, panel, from, depth int) {
+	width, half := p.table.Columns, nibbleRows(depth)
+	integers := graph.View[int8](p.bytes(panel, from, depth))
+	for k := 0; k < depth; {
+		// As many rows as are in one block and one half.
+		block, end, row, widen := (from+k)/p.block, half, k, p.table.FromLowerInt4OfColumns
+		if k >= half {
+			end, row, widen = depth, k-half, p.table.FromUpperInt4OfColumns
+		}
+		n := min(end-k, (block+1)*p.block-from-k)
+		scales := p.scales[(block*p.panels()+panel)*width:][:width]
+		widen(wide[k*width:][:n*width], integers[row*width:][:n*width], scales, p.zero)
+		k += n
 	}
 }

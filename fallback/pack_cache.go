@@ -21,7 +21,7 @@ import (
 const (
 	// packVersion is that of the panels' layout and of the files. Files of
 	// others lie in folders of their own, which are removed.
-	packVersion = "panels-1"
+	packVersion = "panels-2"
 	// cachedModel is how many bytes of stored weights a model must have, so that
 	// its panels are worth files.
 	cachedModel = 64 << 20

@@ -1,7 +1,6 @@
 package fallback
 
 import (
-	"math"
 	"slices"
 	"unsafe"
 
@@ -11,10 +10,10 @@ import (
 )
 
 // Large weights behind DEQUANTIZE keep the type that the file has: their panels
-// are packed as 16-bit floats or as integers of 8 or 4 bits, and each is widened right
-// before the tiles use it, once for all rows that it is multiplied with. That
-// takes a half to an eighth of the memory, and of the reading where rows are
-// few. The numbers are those of DEQUANTIZE, bit by bit.
+// are packed as 16-bit floats or as integers of 8 or 4 bits, and each is widened
+// right before the tiles use it, once for all rows that it is multiplied with.
+// That takes a half to an eighth of the memory, and of the reading where rows
+// are few. The numbers are those of DEQUANTIZE, bit by bit.
 
 // widenedWeights is of how many elements weights may be that become float32 once
 // and for all. As float32 they stay in the caches, where reading them costs
@@ -43,7 +42,7 @@ func (e *executable) keepStored(n *node) *storedWeights {
 		return nil
 	}
 	x, y := n.in[0], n.out[0]
-	if !e.large(y.shape, x.nibbles != nil) || !e.onlyReadBy(y, weightsOfProduct) {
+	if !e.large(y.shape) || !e.onlyReadBy(y, weightsOfProduct) {
 		return nil
 	}
 	s := &storedWeights{kind: x.tensor.Type, data: x.data}
@@ -73,13 +72,8 @@ func (e *executable) keepStored(n *node) *storedWeights {
 // large reports whether weights [columns, …] are stored as they are. Those of few
 // elements are not, see widenedWeights. Nor are those of few columns: each line
 // of an image is a product of its own then, and would widen all panels.
-// Integers of 4 bits take two steps, so that they are to be four times as many.
-func (e *executable) large(shape []int, nibbles bool) bool {
-	least := e.widened
-	if nibbles && least > 1 {
-		least = min(least, math.MaxInt/4) * 4
-	}
-	if len(shape) == 0 || sizeOf(shape) <= least {
+func (e *executable) large(shape []int) bool {
+	if len(shape) == 0 || sizeOf(shape) <= e.widened {
 		return false
 	}
 	table := simd.Active()
@@ -113,6 +107,9 @@ func (n *node) packConstant(w *value, offset, columns, depth int) *packed {
 	size := p.panels() * p.table.Columns * depth
 	parts := (depth + p.table.Depth - 1) / p.table.Depth * p.panels()
 	bytes := size * graph.ElementBits(s.kind) / 8
+	if s.kind == graph.Int4 {
+		bytes = p.panels() * p.table.Columns * nibbleRows(depth)
+	}
 	if s.kind != graph.Float16 {
 		p.packScales(s, offset/depth)
 	}
@@ -165,22 +162,14 @@ func (p *packed) panel(panel, from, depth int, wide []float32) []float32 {
 	if p.stored == nil {
 		return p.data[at:][:size]
 	}
-	wide, rest := wide[:size], wide[size:]
+	wide = wide[:size]
 	switch p.kind {
 	case graph.Int4:
-		integers := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(rest))), size)
-		spreadNibbles(integers, p.stored[at/2:][:size/2])
-		for k := 0; k < depth; {
-			block := (from + k) / p.block
-			n := min(depth-k, (block+1)*p.block-from-k)
-			scales := p.scales[(block*p.panels()+panel)*width:][:width]
-			p.table.FromInt8OfColumns(wide[k*width:][:n*width], graph.View[int8](integers)[k*width:][:n*width], scales, p.zero)
-			k += n
-		}
+		p.widenNibbles(wide, panel, from, depth)
 	case graph.Float16:
-		p.table.FromFloat16(wide, graph.View[uint16](p.stored)[at:][:size])
+		p.table.FromFloat16(wide, graph.View[uint16](p.bytes(panel, from, depth)))
 	case graph.Int8:
-		p.table.FromInt8OfColumns(wide, graph.View[int8](p.stored)[at:][:size], p.scales[panel*width:][:width], p.zero)
+		p.table.FromInt8OfColumns(wide, graph.View[int8](p.bytes(panel, from, depth)), p.scales[panel*width:][:width], p.zero)
 	}
 	return wide
 }
@@ -192,21 +181,16 @@ func (p *packed) memory(panel, from, depth int) []float32 {
 	if p.stored == nil {
 		return p.data[at:][:size]
 	}
-	all := p.panels() * width * p.depth
-	bytes := p.stored[at*len(p.stored)/all:][:size*len(p.stored)/all]
+	bytes := p.bytes(panel, from, depth)
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(bytes))), len(bytes)/4)
 }
 
 // scratch is how many floats panel needs for up to most elements of depth.
 func (p *packed) scratch(most int) int {
-	n := most * p.table.Columns
-	switch {
-	case p.stored == nil:
+	if p.stored == nil {
 		return 0
-	case p.kind == graph.Int4: // beside them, the integers in a byte each
-		return n + (n+3)/4
 	}
-	return n
+	return most * p.table.Columns
 }
 
 // packScales makes scales [depth/block][panels][Columns] of those of the channels

@@ -97,10 +97,19 @@ func TestEveryTableScalesColumnsOfBytes(t *testing.T) {
 				a[i] = int8(r.IntN(256))
 			}
 			zero := float32(r.IntN(256) - 128)
-			table.FromInt8OfColumns(got, a, scales, zero)
-			for i := range got {
-				if want := (float32(a[i]) - zero) * scales[i%c]; !sameBits(got[i], want) {
-					t.Fatalf("%s: row %d, column %d is %v, want %v", table.Name, i/c, i%c, got[i], want)
+			for name, f := range map[string]struct {
+				of      func(out []float32, a []int8, b []float32, s float32)
+				integer func(x int8) int
+			}{
+				"8 bits":       {table.FromInt8OfColumns, func(x int8) int { return int(x) }},
+				"lower 4 bits": {table.FromLowerInt4OfColumns, func(x int8) int { return (int(x)&15 ^ 8) - 8 }},
+				"upper 4 bits": {table.FromUpperInt4OfColumns, func(x int8) int { return (int(x)>>4&15 ^ 8) - 8 }},
+			} {
+				f.of(got, a, scales, zero)
+				for i := range got {
+					if want := (float32(f.integer(a[i])) - zero) * scales[i%c]; !sameBits(got[i], want) {
+						t.Fatalf("%s, %s: row %d, column %d is %v, want %v", table.Name, name, i/c, i%c, got[i], want)
+					}
 				}
 			}
 		}

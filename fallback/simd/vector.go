@@ -85,8 +85,9 @@ type Vector struct {
 	// (a − s)·t, s a whole number of less than 2²³.
 	FromInt8  func(out []float32, a []int8, s, t float32)
 	FromUint8 func(out []float32, a []uint8, s, t float32)
-	// (a − s)·b with a [rows][Table.Columns] and b [Columns].
-	FromInt8OfColumns func(out []float32, a []int8, b []float32, s float32)
+	// (a − s)·b with a [rows][Table.Columns] and b [Columns]; a of 8 bits, or in the
+	// lower or upper 4.
+	FromInt8OfColumns, FromLowerInt4OfColumns, FromUpperInt4OfColumns func(out []float32, a []int8, b []float32, s float32)
 }
 
 var negativeInfinity = float32(math.Inf(-1))

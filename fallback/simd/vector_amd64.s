@@ -3560,6 +3560,74 @@ rest:
 	VZEROUPPER
 	RET
 
+// func vectorFromLowerInt4OfColumnsAVX2(n int, out, a, b, sums *float32, s, t float32)
+TEXT ·vectorFromLowerInt4OfColumnsAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), CX
+	MOVQ out+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	VBROADCASTSS s+40(FP), Y15
+	VMOVUPS 0(DX), Y14
+	VMOVUPS 32(DX), Y13
+	SUBQ $2, CX
+	JL rest
+loop:
+	VPMOVSXBD 0(SI), Y0
+	VPSLLD $28, Y0, Y0
+	VPSRAD $28, Y0, Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS Y15, Y0, Y0
+	VMULPS Y14, Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	VPMOVSXBD 8(SI), Y0
+	VPSLLD $28, Y0, Y0
+	VPSRAD $28, Y0, Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS Y15, Y0, Y0
+	VMULPS Y13, Y0, Y0
+	VMOVUPS Y0, 32(DI)
+	ADDQ $64, DI
+	ADDQ $16, SI
+	SUBQ $2, CX
+	JGE loop
+rest:
+	ADDQ $2, CX
+	VZEROUPPER
+	RET
+
+// func vectorFromUpperInt4OfColumnsAVX2(n int, out, a, b, sums *float32, s, t float32)
+TEXT ·vectorFromUpperInt4OfColumnsAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), CX
+	MOVQ out+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	VBROADCASTSS s+40(FP), Y15
+	VMOVUPS 0(DX), Y14
+	VMOVUPS 32(DX), Y13
+	SUBQ $2, CX
+	JL rest
+loop:
+	VPMOVSXBD 0(SI), Y0
+	VPSRAD $4, Y0, Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS Y15, Y0, Y0
+	VMULPS Y14, Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	VPMOVSXBD 8(SI), Y0
+	VPSRAD $4, Y0, Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS Y15, Y0, Y0
+	VMULPS Y13, Y0, Y0
+	VMOVUPS Y0, 32(DI)
+	ADDQ $64, DI
+	ADDQ $16, SI
+	SUBQ $2, CX
+	JGE loop
+rest:
+	ADDQ $2, CX
+	VZEROUPPER
+	RET
+
 // func vectorAddAVX512(n int, out, a, b, sums *float32, s, t float32)
 TEXT ·vectorAddAVX512(SB), NOSPLIT, $0-48
 	MOVQ n+0(FP), CX
@@ -6913,6 +6981,74 @@ loop:
 	VMULPS Z30, Z0, Z0
 	VMOVUPS Z0, 0(DI)
 	VPMOVSXBD 16(SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS Z31, Z0, Z0
+	VMULPS Z29, Z0, Z0
+	VMOVUPS Z0, 64(DI)
+	ADDQ $128, DI
+	ADDQ $32, SI
+	SUBQ $2, CX
+	JGE loop
+rest:
+	ADDQ $2, CX
+	VZEROUPPER
+	RET
+
+// func vectorFromLowerInt4OfColumnsAVX512(n int, out, a, b, sums *float32, s, t float32)
+TEXT ·vectorFromLowerInt4OfColumnsAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), CX
+	MOVQ out+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	VBROADCASTSS s+40(FP), Z31
+	VMOVUPS 0(DX), Z30
+	VMOVUPS 64(DX), Z29
+	SUBQ $2, CX
+	JL rest
+loop:
+	VPMOVSXBD 0(SI), Z0
+	VPSLLD $28, Z0, Z0
+	VPSRAD $28, Z0, Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS Z31, Z0, Z0
+	VMULPS Z30, Z0, Z0
+	VMOVUPS Z0, 0(DI)
+	VPMOVSXBD 16(SI), Z0
+	VPSLLD $28, Z0, Z0
+	VPSRAD $28, Z0, Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS Z31, Z0, Z0
+	VMULPS Z29, Z0, Z0
+	VMOVUPS Z0, 64(DI)
+	ADDQ $128, DI
+	ADDQ $32, SI
+	SUBQ $2, CX
+	JGE loop
+rest:
+	ADDQ $2, CX
+	VZEROUPPER
+	RET
+
+// func vectorFromUpperInt4OfColumnsAVX512(n int, out, a, b, sums *float32, s, t float32)
+TEXT ·vectorFromUpperInt4OfColumnsAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), CX
+	MOVQ out+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	VBROADCASTSS s+40(FP), Z31
+	VMOVUPS 0(DX), Z30
+	VMOVUPS 64(DX), Z29
+	SUBQ $2, CX
+	JL rest
+loop:
+	VPMOVSXBD 0(SI), Z0
+	VPSRAD $4, Z0, Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS Z31, Z0, Z0
+	VMULPS Z30, Z0, Z0
+	VMOVUPS Z0, 0(DI)
+	VPMOVSXBD 16(SI), Z0
+	VPSRAD $4, Z0, Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS Z31, Z0, Z0
 	VMULPS Z29, Z0, Z0

@@ -167,6 +167,12 @@ func vectorFromUint8AVX2(n int, out, a, b, sums *float32, s, t float32)
 //go:noescape
 func vectorFromInt8OfColumnsAVX2(n int, out, a, b, sums *float32, s, t float32)
 
+//go:noescape
+func vectorFromLowerInt4OfColumnsAVX2(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorFromUpperInt4OfColumnsAVX2(n int, out, a, b, sums *float32, s, t float32)
+
 // vectorAVX2 are the loops on vectors of 8 elements.
 var vectorAVX2 = Vector{
 	Add:                     addAVX2,
@@ -224,6 +230,8 @@ var vectorAVX2 = Vector{
 	ChooseScalar:            chooseScalarAVX2,
 	FromUint8:               fromUint8AVX2,
 	FromInt8OfColumns:       fromInt8OfColumnsAVX2,
+	FromLowerInt4OfColumns:  fromLowerInt4OfColumnsAVX2,
+	FromUpperInt4OfColumns:  fromUpperInt4OfColumnsAVX2,
 }
 
 func addAVX2(out, a, b []float32) {
@@ -1083,5 +1091,25 @@ func fromInt8OfColumnsAVX2(out []float32, a []int8, b []float32, s float32) {
 	}
 	if len(a) > 0 {
 		vectorFromInt8OfColumnsAVX2(len(a)/8, &out[0], asFloats(&a[0]), &b[0], nil, s, 0)
+	}
+}
+
+func fromLowerInt4OfColumnsAVX2(out []float32, a []int8, b []float32, s float32) {
+	a = a[:len(out)]
+	if len(a)%16 != 0 || len(b) < 16 {
+		panic("simd: columns outside their slices")
+	}
+	if len(a) > 0 {
+		vectorFromLowerInt4OfColumnsAVX2(len(a)/8, &out[0], asFloats(&a[0]), &b[0], nil, s, 0)
+	}
+}
+
+func fromUpperInt4OfColumnsAVX2(out []float32, a []int8, b []float32, s float32) {
+	a = a[:len(out)]
+	if len(a)%16 != 0 || len(b) < 16 {
+		panic("simd: columns outside their slices")
+	}
+	if len(a) > 0 {
+		vectorFromUpperInt4OfColumnsAVX2(len(a)/8, &out[0], asFloats(&a[0]), &b[0], nil, s, 0)
 	}
 }

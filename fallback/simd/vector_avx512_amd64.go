@@ -167,6 +167,12 @@ func vectorFromUint8AVX512(n int, out, a, b, sums *float32, s, t float32)
 //go:noescape
 func vectorFromInt8OfColumnsAVX512(n int, out, a, b, sums *float32, s, t float32)
 
+//go:noescape
+func vectorFromLowerInt4OfColumnsAVX512(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorFromUpperInt4OfColumnsAVX512(n int, out, a, b, sums *float32, s, t float32)
+
 // vectorAVX512 are the loops on vectors of 16 elements.
 var vectorAVX512 = Vector{
 	Add:                     addAVX512,
@@ -224,6 +230,8 @@ var vectorAVX512 = Vector{
 	ChooseScalar:            chooseScalarAVX512,
 	FromUint8:               fromUint8AVX512,
 	FromInt8OfColumns:       fromInt8OfColumnsAVX512,
+	FromLowerInt4OfColumns:  fromLowerInt4OfColumnsAVX512,
+	FromUpperInt4OfColumns:  fromUpperInt4OfColumnsAVX512,
 }
 
 func addAVX512(out, a, b []float32) {
@@ -1083,5 +1091,25 @@ func fromInt8OfColumnsAVX512(out []float32, a []int8, b []float32, s float32) {
 	}
 	if len(a) > 0 {
 		vectorFromInt8OfColumnsAVX512(len(a)/16, &out[0], asFloats(&a[0]), &b[0], nil, s, 0)
+	}
+}
+
+func fromLowerInt4OfColumnsAVX512(out []float32, a []int8, b []float32, s float32) {
+	a = a[:len(out)]
+	if len(a)%32 != 0 || len(b) < 32 {
+		panic("simd: columns outside their slices")
+	}
+	if len(a) > 0 {
+		vectorFromLowerInt4OfColumnsAVX512(len(a)/16, &out[0], asFloats(&a[0]), &b[0], nil, s, 0)
+	}
+}
+
+func fromUpperInt4OfColumnsAVX512(out []float32, a []int8, b []float32, s float32) {
+	a = a[:len(out)]
+	if len(a)%32 != 0 || len(b) < 32 {
+		panic("simd: columns outside their slices")
+	}
+	if len(a) > 0 {
+		vectorFromUpperInt4OfColumnsAVX512(len(a)/16, &out[0], asFloats(&a[0]), &b[0], nil, s, 0)
 	}
 }

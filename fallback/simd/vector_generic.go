@@ -113,15 +113,13 @@ var vectorGeneric = Vector{
 			}
 		}
 	},
-	FromFloat16: fromFloat16Generic,
-	ToFloat16:   toFloat16Generic,
-	FromInt8:    fromBytes[int8],
-	FromUint8:   fromBytes[uint8],
-	FromInt8OfColumns: func(out []float32, a []int8, b []float32, s float32) {
-		for i, x := range a[:len(out)] {
-			out[i] = (float32(x) - s) * b[i%genericColumns]
-		}
-	},
+	FromFloat16:            fromFloat16Generic,
+	ToFloat16:              toFloat16Generic,
+	FromInt8:               fromBytes[int8],
+	FromUint8:              fromBytes[uint8],
+	FromInt8OfColumns:      ofColumns(func(x int8) int8 { return x }),
+	FromLowerInt4OfColumns: ofColumns(func(x int8) int8 { return x << 4 >> 4 }),
+	FromUpperInt4OfColumns: ofColumns(func(x int8) int8 { return x >> 4 }),
 }
 
 func fromFloat16Generic(out []float32, a []uint16) {
@@ -217,4 +215,12 @@ func totalGeneric(x []float32) float32 {
 		s0 += v
 	}
 	return (s0 + s1) + (s2 + s3)
+}
+
+func ofColumns(integer func(int8) int8) func(out []float32, a []int8, b []float32, s float32) {
+	return func(out []float32, a []int8, b []float32, s float32) {
+		for i, x := range a[:len(out)] {
+			out[i] = (float32(integer(x)) - s) * b[i%genericColumns]
+		}
+	}
 }

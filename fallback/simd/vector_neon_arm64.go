@@ -167,6 +167,12 @@ func vectorFromUint8NEON(n int, out, a, b, sums *float32, s, t float32)
 //go:noescape
 func vectorFromInt8OfColumnsNEON(n int, out, a, b, sums *float32, s, t float32)
 
+//go:noescape
+func vectorFromLowerInt4OfColumnsNEON(n int, out, a, b, sums *float32, s, t float32)
+
+//go:noescape
+func vectorFromUpperInt4OfColumnsNEON(n int, out, a, b, sums *float32, s, t float32)
+
 // vectorNEON are the loops on vectors of 4 elements.
 var vectorNEON = Vector{
 	Add:                     addNEON,
@@ -224,6 +230,8 @@ var vectorNEON = Vector{
 	ChooseScalar:            chooseScalarNEON,
 	FromUint8:               fromUint8NEON,
 	FromInt8OfColumns:       fromInt8OfColumnsNEON,
+	FromLowerInt4OfColumns:  fromLowerInt4OfColumnsNEON,
+	FromUpperInt4OfColumns:  fromUpperInt4OfColumnsNEON,
 }
 
 func addNEON(out, a, b []float32) {
@@ -1083,5 +1091,25 @@ func fromInt8OfColumnsNEON(out []float32, a []int8, b []float32, s float32) {
 	}
 	if len(a) > 0 {
 		vectorFromInt8OfColumnsNEON(len(a)/4, &out[0], asFloats(&a[0]), &b[0], nil, s, 0)
+	}
+}
+
+func fromLowerInt4OfColumnsNEON(out []float32, a []int8, b []float32, s float32) {
+	a = a[:len(out)]
+	if len(a)%12 != 0 || len(b) < 12 {
+		panic("simd: columns outside their slices")
+	}
+	if len(a) > 0 {
+		vectorFromLowerInt4OfColumnsNEON(len(a)/4, &out[0], asFloats(&a[0]), &b[0], nil, s, 0)
+	}
+}
+
+func fromUpperInt4OfColumnsNEON(out []float32, a []int8, b []float32, s float32) {
+	a = a[:len(out)]
+	if len(a)%12 != 0 || len(b) < 12 {
+		panic("simd: columns outside their slices")
+	}
+	if len(a) > 0 {
+		vectorFromUpperInt4OfColumnsNEON(len(a)/4, &out[0], asFloats(&a[0]), &b[0], nil, s, 0)
 	}
 }

@@ -44,6 +44,9 @@ const (
 	float16 elementType = "float16"
 	int8s   elementType = "int8"
 	uint8s  elementType = "uint8"
+	// The lower or the upper half of a byte is a signed integer.
+	int4sLower elementType = "lower int4"
+	int4sUpper elementType = "upper int4"
 )
 
 // size is that of an element in bytes.
@@ -51,7 +54,7 @@ func (t elementType) size() int {
 	switch t {
 	case float16:
 		return 2
-	case int8s, uint8s:
+	case int8s, uint8s, int4sLower, int4sUpper:
 		return 1
 	}
 	return 4
@@ -64,6 +67,8 @@ func (t elementType) InGo() string {
 		return "uint16"
 	case "":
 		return "float32"
+	case int4sLower, int4sUpper:
+		return "int8"
 	}
 	return string(t)
 }

@@ -104,9 +104,16 @@ func vectorKernels() []vectorKernel {
 			return m.less(m.number(0), x[0], s[0], x[1])
 		}},
 		vectorKernel{name: "FromUint8", inputs: 1, scalars: 2, writes: true, copies: 4, reads: uint8s, body: fromZero},
-		vectorKernel{name: "FromInt8OfColumns", inputs: 1, lanes: true, scalars: 1, writes: true, reads: int8s, body: func(m *machine, x, s []operand) operand {
-			return m.mul(m.sub(x[0], s[0]), x[1])
-		}})
+		ofColumns("FromInt8OfColumns", int8s),
+		ofColumns("FromLowerInt4OfColumns", int4sLower),
+		ofColumns("FromUpperInt4OfColumns", int4sUpper))
+}
+
+// ofColumns is (x − s)·b with a b for each column.
+func ofColumns(name string, t elementType) vectorKernel {
+	return vectorKernel{name: name, inputs: 1, lanes: true, scalars: 1, writes: true, reads: t, body: func(m *machine, x, s []operand) operand {
+		return m.mul(m.sub(x[0], s[0]), x[1])
+	}}
 }
 
 // exp is eˣ: x = n·ln2 + r with |r| ≤ ln2/2, ln2 in two parts (Cody and Waite),

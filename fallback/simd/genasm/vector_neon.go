@@ -48,6 +48,9 @@ var neonWords = map[string]struct {
 	"int8to32":  {0x0F10A400, "SXTL V%d.4S, V%d.4H"},
 	"uint8to16": {0x2F08A400, "UXTL V%d.8H, V%d.8B"},
 	"uint8to32": {0x2F10A400, "UXTL V%d.4S, V%d.4H"},
+	"shl28":     {0x4F3C5400, "SHL V%d.4S, V%d.4S, #28"},
+	"sshr28":    {0x4F240400, "SSHR V%d.4S, V%d.4S, #28"},
+	"sshr4":     {0x4F3C0400, "SSHR V%d.4S, V%d.4S, #4"},
 	"shl23":     {0x4F375400, "SHL V%d.4S, V%d.4S, #23"},
 }
 
@@ -271,7 +274,7 @@ func (v *neonVectors) load(all []*registers, x operand, pointer string, t elemen
 	switch t {
 	case float16:
 		move, size = "FMOVD", 8
-	case int8s, uint8s:
+	case int8s, uint8s, int4sLower, int4sUpper:
 		move, size = "FMOVS", 4
 	}
 	c := 0
@@ -287,6 +290,10 @@ func (v *neonVectors) load(all []*registers, x operand, pointer string, t elemen
 		steps = []string{"widen"}
 	case int8s, uint8s:
 		steps = []string{string(t) + "to16", string(t) + "to32", "toReal"}
+	case int4sLower:
+		steps = []string{"int8to16", "int8to32", "shl28", "sshr28", "toReal"}
+	case int4sUpper:
+		steps = []string{"int8to16", "int8to32", "sshr4", "toReal"}
 	}
 	for _, step := range steps {
 		for _, r := range all {

@@ -188,6 +188,15 @@ func (v *x86Vectors) load(t elementType, from, to string) {
 	case int8s, uint8s:
 		v.op("%s %s, %s", map[elementType]string{int8s: "VPMOVSXBD", uint8s: "VPMOVZXBD"}[t], from, to)
 		v.op("VCVTDQ2PS %s, %s", to, to)
+	case int4sLower, int4sUpper:
+		v.op("VPMOVSXBD %s, %s", from, to)
+		shift := 4
+		if t == int4sLower {
+			shift = 28
+			v.op("VPSLLD $28, %s, %s", to, to)
+		}
+		v.op("VPSRAD $%d, %s, %s", shift, to, to)
+		v.op("VCVTDQ2PS %s, %s", to, to)
 	default:
 		v.op("VMOVUPS %s, %s", from, to)
 	}
