@@ -85,7 +85,7 @@ type group struct {
 }
 
 var groups = []group{
-	{"Products of float32", "multiply-adds", regexp.MustCompile(`^multiplyNEON\d*(x\d+)?$`), func(l loop) int { return 4 * l.count("fmla") }},
+	{"Products of float32", "multiply-adds", regexp.MustCompile(`^(multiply|unpacked)NEON\d*(x\d+)?$`), func(l loop) int { return 4 * l.count("fmla") }},
 	{"Products of 8-bit integers", "multiply-adds", regexp.MustCompile(`^integer(Long|Dot|Matrix)\d$`), func(l loop) int {
 		return 32*l.count("smmla") + 16*l.count("sdot") + 8*l.count("smull", "smull2") + 4*l.count("smlal", "smlal2")
 	}},

@@ -17,5 +17,5 @@ func transposeNEON(dst, src []float32, rows, columns, dstStride, srcStride int) 
 
 // native: every arm64 CPU has NEON.
 func native() []*Table {
-	return withIntegers(&Table{Name: "neon", Rows: 8, Columns: 12, Depth: 384, Tiles: 16, PackRows: packRowsNEON, Transpose: transposeNEON, Depthwise: depthwiseOfNEON, Vector: vectorNEON, Heights: []int{1, 2, 4, 8}, Widths: []int{4, 8, 12}, Multiply: multiplyNEON, MultiplyFrom: multiplyNEONFrom})
+	return withIntegers(&Table{Name: "neon", Rows: 8, Columns: 12, Depth: 384, Tiles: 16, PackRows: packRowsNEON, Transpose: transposeNEON, Depthwise: depthwiseOfNEON, Vector: vectorNEON, Heights: []int{1, 2, 4, 8}, Widths: []int{4, 8, 12}, Multiply: multiplyNEON, MultiplyFrom: multiplyNEONFrom, MultiplyRows: multiplyRowsNEON})
 }

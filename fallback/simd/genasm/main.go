@@ -17,12 +17,14 @@ import (
 // Heights of the tiles of x86.
 var avx2Rows, avx512Rows = []int{1, 2, 4, 6}, []int{1, 2, 4, 8, 12}
 
+// neonRows are the heights of NEON's tiles.
+var neonRows = []int{1, 2, 4, 8}
+
 func main() {
 	log.SetFlags(0)
-	neon := []int{1, 2, 4, 8}
 	writeMultiplyGo("multiply_avx2_amd64.go", "AVX2", 8, 2, avx2Rows)
 	writeMultiplyGo("multiply_avx512_amd64.go", "AVX512", 16, 2, avx512Rows)
-	writeMultiplyGo("multiply_neon_arm64.go", "NEON", 4, 3, neon)
+	writeMultiplyGo("multiply_neon_arm64.go", "NEON", 4, neonPanel, neonRows)
 	amd64 := newFile()
 	for _, from := range []bool{false, true} {
 		for vectors := 1; vectors <= 2; vectors++ {
@@ -43,7 +45,7 @@ func main() {
 	arm64 := newFile()
 	for _, from := range []bool{false, true} {
 		for vectors := 1; vectors <= 3; vectors++ {
-			for _, rows := range neon {
+			for _, rows := range neonRows {
 				arm64.neonTile(rows, vectors, from)
 			}
 		}
@@ -53,6 +55,7 @@ func main() {
 	arm64.depthwiseNEON()
 	arm64.write("multiply_arm64.s")
 	unpackedX86()
+	unpackedNEON()
 	integerAMD64()
 	integerARM64()
 	vectors()

@@ -16,22 +16,27 @@ func unpackedX86() {
 				f.unpackedTile(l.level, rows, vectors, l.letter, l.width)
 			}
 		}
-		writeUnpackedGo(fmt.Sprintf("unpacked_%s_amd64.go", lowerAll(l.level)), l.level, l.width/4, l.rows)
+		writeUnpackedGo(fmt.Sprintf("unpacked_%s_amd64.go", lowerAll(l.level)), l.level, l.width/4, x86Panel, l.rows)
 	}
 	f.write("unpacked_amd64.s")
+}
+
+// unpackedHeader begins a tile and returns the names of its arguments.
+func (f *file) unpackedHeader(level string, rows, vectors int) []string {
+	name := fmt.Sprintf("unpacked%s%dx%d", level, rows, vectors)
+	f.line("")
+	f.line("// func %s(%s)", name, unpackedArguments)
+	f.line("TEXT ·%s(SB), NOSPLIT, $0-72", name)
+	return []string{"count", "length", "a", "step", "apart", "b", "c", "stride", "row"}
 }
 
 // unpackedTile writes a tile of rows × vectors registers. Rows of a are step
 // apart: three pointers, each with one to three steps, reach twelve. Registers as
 // in x86Tile.
 func (f *file) unpackedTile(level string, rows, vectors int, letter string, width int) {
-	name := fmt.Sprintf("unpacked%s%dx%d", level, rows, vectors)
-	f.line("")
-	f.line("// func %s(%s)", name, unpackedArguments)
-	f.line("TEXT ·%s(SB), NOSPLIT, $0-72", name)
+	names := f.unpackedHeader(level, rows, vectors)
 	for i, register := range []string{"CX", "R8", "SI", "R9", "R13", "DI", "DX", "BX", "R15"} {
-		// count, length, a, step, apart, b, c, stride, row
-		f.op("MOVQ %s+%d(FP), %s", []string{"count", "length", "a", "step", "apart", "b", "c", "stride", "row"}[i], 8*i, register)
+		f.op("MOVQ %s+%d(FP), %s", names[i], 8*i, register)
 	}
 	f.op("SUBQ R8, R13") // what lies between the end of a run and the next one
 	for _, register := range []string{"R9", "R13", "BX"} {

@@ -35,17 +35,18 @@ func multiplyRows{{.Level}}(rows, columns int, runs Runs, a, b, c []float32, str
 func lowerAll(s string) string { return strings.ToLower(s) }
 
 // writeUnpackedGo writes the Go side of a level's tiles on rows that are not
-// packed: bounds are checked, and the tile of that size is called.
-func writeUnpackedGo(path, level string, width int, heights []int) {
+// packed: bounds are checked, and the tile of that size is called. Registers hold
+// width elements, panels so many registers.
+func writeUnpackedGo(path, level string, width, panel int, heights []int) {
 	type tile struct{ Rows, Vectors, Columns int }
 	var tiles []tile
 	for _, rows := range heights {
-		for vectors := 1; vectors <= x86Panel; vectors++ {
+		for vectors := 1; vectors <= panel; vectors++ {
 			tiles = append(tiles, tile{rows, vectors, vectors * width})
 		}
 	}
 	var b bytes.Buffer
-	if err := unpackedGo.Execute(&b, map[string]any{"Level": level, "Panel": x86Panel * width, "Tiles": tiles, "Arguments": unpackedArguments}); err != nil {
+	if err := unpackedGo.Execute(&b, map[string]any{"Level": level, "Panel": panel * width, "Tiles": tiles, "Arguments": unpackedArguments}); err != nil {
 		log.Fatal(err)
 	}
 	text, err := format.Source(b.Bytes())
